@@ -1,0 +1,6 @@
+"""`python -m ser_batch` is `ser-batch`."""
+
+from ser_batch.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="ser-batch")

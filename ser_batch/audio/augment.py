@@ -1,0 +1,264 @@
+"""Augmentation: a clip as it might have been said or recorded otherwise. For the training iterator alone.
+
+Each of the four waveform changes has a quick counterpart on spectrograms. Those come in batches
+`[clips, 188, 128]`, in dB relative to the loudest cell, between -80 and 0; from a clip's `frames` on they are
+padding and stay at -80.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_batch.audio import features
+from ser_batch.audio.features import FLOOR_DB, N_FRAMES, N_MELS
+
+Array = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Rng = np.random.Generator
+
+NOISE_OF_PEAK = 0.035
+STRETCH_RATES = (0.8, 1.25)
+SHIFT_SAMPLES = 5_000
+PITCH_SEMITONES = 2.0
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """How far the spectrogram augmentations go; each is drawn uniformly, for each clip anew.
+
+    Attributes:
+        stretch: the rate of speech lies between 1 - stretch and 1 + stretch.
+        time_warp: a place within the clip moves by up to this many frames, its ends stay.
+        shift: the clip is rolled around by up to this many frames; 20 are 5,000 samples.
+        frequency_warp: frequencies are scaled by 1 - frequency_warp to 1 + frequency_warp.
+        noise_share: the share of the clips that noise is added to.
+        snr_db: the range of its signal-to-noise ratio.
+        time_masks: how many runs of frames are blanked,
+        time_mask_frames: and up to how many frames each.
+        band_masks: how many runs of mel bands are blanked,
+        band_mask_bands: and up to how many bands each.
+        mixup: alpha of the Beta distribution from which two clips' shares are drawn; 0 mixes none.
+    """
+
+    stretch: float = 0.15
+    time_warp: float = 6.0
+    shift: int = 20
+    frequency_warp: float = 0.1
+    noise_share: float = 0.4
+    snr_db: tuple[float, float] = (5.0, 35.0)
+    time_masks: int = 2
+    time_mask_frames: int = 20
+    band_masks: int = 2
+    band_mask_bands: int = 14
+    mixup: float = 0.3
+
+
+def waveform(samples: Array, rng: Rng) -> Array:
+    """Each of the four changes below with probability one half: float32 `[n]`, 16 kHz, in and out."""
+    changes: tuple[Callable[[Array, Rng], Array], ...] = (noise_wave, stretch_wave, shift_wave, pitch_wave)
+    for change in changes:
+        if rng.random() < 0.5:
+            samples = change(samples, rng)
+    return samples.astype(np.float32, copy=False)
+
+
+def noise_wave(samples: Array, rng: Rng) -> Array:
+    """Add white noise of a standard deviation up to 0.035 of the peak."""
+    deviation = NOISE_OF_PEAK * rng.random() * np.abs(samples).max()
+    return samples + np.float32(deviation) * rng.standard_normal(len(samples), np.float32)
+
+
+def stretch_wave(samples: Array, rng: Rng) -> Array:
+    """Change the tempo, not the pitch, by a rate of 0.8 to 1.25 (librosa's phase vocoder)."""
+    import librosa
+
+    return librosa.effects.time_stretch(samples, rate=rng.uniform(*STRETCH_RATES))
+
+
+def shift_wave(samples: Array, rng: Rng) -> Array:
+    """Roll by up to 5,000 samples either way: what leaves at one end comes in at the other."""
+    return np.roll(samples, rng.integers(-SHIFT_SAMPLES, SHIFT_SAMPLES + 1))
+
+
+def pitch_wave(samples: Array, rng: Rng) -> Array:
+    """Change the pitch, not the tempo, by up to 2 semitones either way (librosa)."""
+    import librosa
+
+    steps = rng.uniform(-PITCH_SEMITONES, PITCH_SEMITONES)
+    return librosa.effects.pitch_shift(samples, sr=features.SAMPLE_RATE, n_steps=steps)
+
+
+def spectrogram(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:
+    """Warp, add noise to, and mask a batch of spectrograms.
+
+    Args:
+        bands: float32 `[clips, 188, 128]` in dB.
+        frames: `[clips]`, how many frames of each are audio.
+        rng: source of all chance.
+        strengths: how far to go.
+
+    Returns:
+        The changed batch, and its frames: a slower clip is longer.
+    """
+    bands, frames = warp(bands, frames, rng, strengths)
+    bands = add_noise(bands, frames, rng, strengths)
+    return mask(bands, frames, rng, strengths), frames
+
+
+def warp(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:
+    """Stretch, bend and roll the time axis, and scale the frequency axis; arguments as for `spectrogram`.
+
+    Source of the latter: N. Jaitly and G. Hinton, "Vocal Tract Length Perturbation (VTLP)", 2013.
+    """
+    in_time, frames = _time_positions(frames, rng, strengths)
+    bands = _resample(bands, in_time)
+    bands = _resample(bands.swapaxes(1, 2), _band_positions(len(bands), rng, strengths)).swapaxes(1, 2)
+    return _relative_to_loudest(bands, frames), frames
+
+
+def add_noise(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Array:
+    """Add noise, from white to brown, in power to some of the clips; arguments as for `spectrogram`."""
+    noisy = np.flatnonzero(rng.random(len(bands)) < strengths.noise_share)
+    if not len(noisy):
+        return bands
+    speech = _power(bands[noisy])
+    bank = _white_noise()
+    noise = bank[rng.integers(len(bank), size=len(noisy))]
+    # power falls with the frequency to the power of 0 (white), 1 (pink), 2 (brown), or anything between
+    slope = rng.uniform(0, 2, len(noisy)).astype(np.float32)
+    noise = noise * np.exp(-slope[:, None, None] * np.log(_band_centres() / _band_centres()[0]))
+    snr = rng.uniform(*strengths.snr_db, len(noisy))
+    gain = _loudness(speech, frames[noisy]) / _loudness(noise, frames[noisy]) / 10 ** (snr / 10)
+    noise *= gain.astype(np.float32)[:, None, None]
+    noise += speech
+    np.log(noise, out=noise)
+    noise *= np.float32(10 / np.log(10))
+    out = bands.copy()
+    out[noisy] = _relative_to_loudest(noise, frames[noisy])
+    return out
+
+
+def mask(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Array:
+    """Blank runs of frames and of bands with the clip's mean level; arguments as for `spectrogram`.
+
+    Source: D. Park et al., "SpecAugment", Interspeech 2019. No run of frames exceeds a quarter of its clip.
+    """
+    heard = np.arange(N_FRAMES) < frames[:, None]
+    longest = np.minimum(strengths.time_mask_frames, frames // 4)
+    hidden_frames = np.zeros_like(heard)
+    for _ in range(strengths.time_masks):
+        hidden_frames |= _runs(N_FRAMES, longest, frames, rng)
+    hidden_bands = np.zeros((len(bands), N_MELS), bool)
+    for _ in range(strengths.band_masks):
+        widest = np.full(len(bands), strengths.band_mask_bands)
+        hidden_bands |= _runs(N_MELS, widest, np.full(len(bands), N_MELS), rng)
+    of_band = bands.mean(axis=2)
+    mean = (of_band * heard).sum(axis=1) / frames
+    hidden = (hidden_frames[:, :, None] | hidden_bands[:, None, :]) & heard[:, :, None]
+    return np.where(hidden, mean.astype(np.float32)[:, None, None], bands)
+
+
+def mixup(bands: Array, targets: Array, rng: Rng, alpha: float) -> tuple[Array, Array]:
+    """Blend each clip with another of the batch, and their targets likewise.
+
+    Source: H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
+
+    Args:
+        bands: float32 `[clips, 188, 128]` in dB.
+        targets: float32 `[clips, n_classes]`.
+        rng: source of all chance.
+        alpha: of Beta(alpha, alpha), from which a clip's share in the blend is drawn.
+    """
+    share = rng.beta(alpha, alpha, len(bands)).astype(np.float32)
+    share = np.maximum(share, 1 - share)
+    other = rng.permutation(len(bands))
+    weight = share[:, None, None]
+    mixed = weight * bands
+    mixed += (1 - weight) * bands[other]
+    return mixed, share[:, None] * targets + (1 - share)[:, None] * targets[other]
+
+
+def _time_positions(frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:
+    """Draw where each new frame lies in the old clip, `[clips, 188]`, and how many are audio, `[clips]`."""
+    old = frames[:, None]
+    rate = 1 + strengths.stretch * rng.uniform(-1, 1, old.shape)
+    new = np.clip(np.rint(old / rate), 1, N_FRAMES).astype(np.int64)
+    shift = rng.integers(-strengths.shift, strengths.shift + 1, old.shape)
+    position = (np.arange(N_FRAMES) - shift) % new * rate
+    anchor = old * rng.uniform(0.25, 0.75, old.shape)
+    move = np.minimum(strengths.time_warp, old / 8) * rng.uniform(-1, 1, old.shape)
+    position = position + move * np.minimum(position / anchor, (old - position) / (old - anchor))
+    return np.clip(position, 0, old - 1).astype(np.float32), new[:, 0]
+
+
+def _band_positions(n: int, rng: Rng, strengths: Strengths) -> Array:
+    """Draw where each new band lies among the old ones, `[clips, 128]`: one factor a clip scales all Hz."""
+    factor = 1 + strengths.frequency_warp * rng.uniform(-1, 1, (n, 1))
+    centres = _band_centres()
+    return np.interp(factor * centres, centres, np.arange(N_MELS)).astype(np.float32)
+
+
+def _resample(values: Array, positions: Array) -> Array:
+    """Interpolate linearly along axis 1 of `[clips, n, m]`, at the positions `[clips, new n]`."""
+    low = positions.astype(np.int64)
+    high = np.minimum(low + 1, values.shape[1] - 1)
+    weight = (positions - low)[:, :, None]
+    clip = np.arange(len(values))[:, None]
+    between = values[clip, low]
+    step = values[clip, high]
+    step -= between
+    step *= weight
+    between += step
+    return between
+
+
+def _runs(n: int, longest: Ints, ends: Ints, rng: Rng) -> NDArray[np.bool_]:
+    """One run of cells a clip, `[clips, n]`, no longer than `longest` and within the first `ends`."""
+    length = rng.integers(0, longest + 1)
+    start = rng.integers(0, ends - length + 1)[:, None]
+    place = np.arange(n)
+    return (place >= start) & (place < start + length[:, None])
+
+
+def _relative_to_loudest(bands: Array, frames: Ints) -> Array:
+    """Shift each clip so that its loudest cell is 0 dB, and silence it from `frames` on. Works in place."""
+    padding = np.arange(N_FRAMES) >= frames[:, None]
+    bands[padding] = FLOOR_DB
+    loudest = bands.max(axis=(1, 2), keepdims=True)
+    # a clip of silence stays silence
+    bands -= np.where(loudest > FLOOR_DB, loudest, 0)
+    return np.maximum(bands, np.float32(FLOOR_DB), out=bands)
+
+
+def _power(bands: Array) -> Array:
+    return np.exp(bands * np.float32(np.log(10) / 10))
+
+
+def _loudness(power: Array, frames: Ints) -> NDArray[np.float64]:
+    """Mean power of each clip over its true frames, `[clips]`: the bands count by their width."""
+    heard = np.arange(N_FRAMES) < frames[:, None]
+    return ((power @ _band_widths()) * heard).sum(axis=1) / frames
+
+
+@cache
+def _white_noise() -> Array:
+    """Mel power of sixteen windows of white noise, `[16, 188, 128]`: with the grain of the real thing."""
+    samples = np.random.default_rng(0).standard_normal((16, features.WINDOW_SAMPLES), np.float32)
+    return features.power_spectrogram(samples) @ features.mel_filters()
+
+
+@cache
+def _band_centres() -> Array:
+    """Frequency of each mel band in Hz: its filter's centre of gravity."""
+    hertz = np.linspace(0, features.SAMPLE_RATE / 2, features.N_FFT // 2 + 1, dtype=np.float32)
+    filters = features.mel_filters()
+    return hertz @ filters / filters.sum(axis=0)
+
+
+@cache
+def _band_widths() -> Array:
+    """Width of each mel band, up to a factor: Slaney's filters have unit area, so one over their peak."""
+    return (1 / features.mel_filters().max(axis=0)).astype(np.float32)

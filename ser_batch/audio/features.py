@@ -1,0 +1,140 @@
+"""The front end: a window of audio → power spectrogram → mel bands in dB → MFCC.
+
+The recipe is librosa's (`feature.melspectrogram`, `power_to_db(ref=np.max, top_db=80)`, `feature.mfcc`),
+written in float32 numpy/scipy and vectorised over windows. A bundle is bound to these numbers.
+"""
+
+from functools import cache
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from ser_batch.audio import denoise as gates
+
+SAMPLE_RATE = 16_000
+WINDOW_SECONDS = 3.0
+N_FFT = 1024
+HOP = 256
+N_MELS = 128
+FLOOR_DB = -80.0
+
+WINDOW_SAMPLES = int(WINDOW_SECONDS * SAMPLE_RATE)
+N_FRAMES = 1 + WINDOW_SAMPLES // HOP
+
+FRONT_END = {
+    "sample_rate": SAMPLE_RATE,
+    "window_seconds": WINDOW_SECONDS,
+    "n_fft": N_FFT,
+    "hop": HOP,
+    "n_mels": N_MELS,
+    "mel": "slaney",
+    "db": "power, relative to the window's loudest cell",
+    "floor_db": FLOOR_DB,
+    "n_mfcc": N_MELS,
+}
+
+Array = NDArray[np.float32]
+
+
+def mfcc(samples: Array, denoise: str = "off") -> Array:
+    """MFCCs of one window, or of many windows of one length.
+
+    Args:
+        samples: float32 `[..., n]`, 16 kHz mono, `0 < n <= 48,000`; zero-padded to 3.0 s.
+        denoise: one of `ser_batch.audio.denoise.ENGINES`.
+
+    Returns:
+        float32 `[..., 188, 128]`: frames × coefficients, all of them, so that nothing of the log-mel is lost.
+    """
+    return rotate(log_mel(samples, denoise))
+
+
+def log_mel(samples: Array, denoise: str = "off") -> Array:
+    """Mel spectrogram of a window in dB relative to its loudest cell, in `[-80, 0]`.
+
+    Args:
+        samples: float32 `[..., n]`, 16 kHz mono, `0 < n <= 48,000`; zero-padded to 3.0 s.
+        denoise: one of `ser_batch.audio.denoise.ENGINES`.
+
+    Returns:
+        float32 `[..., 188, 128]`: frames × mel bands, low bands first. A window of zeros is -80 throughout.
+    """
+    if denoise == "noisereduce":
+        samples = gates.noisereduce_samples(samples, SAMPLE_RATE)
+    power = power_spectrogram(samples)
+    if denoise == "gate":
+        power *= np.square(gates.stationary_mask(power, true_frames(samples.shape[-1])))
+    mel = power @ mel_filters()
+    loudest = np.maximum(mel.max(axis=(-2, -1), keepdims=True), np.finfo(np.float32).tiny)
+    # the floor is relative, so that the level of the recording plays no role
+    mel /= loudest
+    np.maximum(mel, np.float32(10 ** (FLOOR_DB / 10)), out=mel)
+    np.log(mel, out=mel)
+    mel *= np.float32(10 / np.log(10))
+    return mel
+
+
+def power_spectrogram(samples: Array) -> Array:
+    """Power STFT of a window: periodic Hann of 1,024 samples, hop 256, centred, zero padding.
+
+    Args:
+        samples: float32 `[..., n]`, `n <= 48,000`.
+
+    Returns:
+        float32 `[..., 188, 513]`: frames × frequency bins.
+    """
+    padded = np.zeros((*samples.shape[:-1], WINDOW_SAMPLES + N_FFT), np.float32)
+    padded[..., N_FFT // 2 : N_FFT // 2 + samples.shape[-1]] = samples
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT, axis=-1)[..., ::HOP, :]
+    spectrum = scipy.fft.rfft(frames * _hann(), axis=-1, overwrite_x=True)
+    return np.square(spectrum.real) + np.square(spectrum.imag)
+
+
+def true_frames(n_samples: int) -> int:
+    """Number of frames that a window of `n_samples` fills before the zero padding begins."""
+    return min(N_FRAMES, 1 + n_samples // HOP)
+
+
+def rotate(bands: Array) -> Array:
+    """Log-mel to MFCC: orthonormal DCT-II over the last axis, of any size."""
+    return scipy.fft.dct(bands, type=2, norm="ortho", axis=-1)
+
+
+def to_levels(bands: Array) -> NDArray[np.uint8]:
+    """Log-mel in dB, `[-80, 0]`, to 256 levels: the form in which feature tables are stored."""
+    return np.clip(np.floor(256 * (1 - bands / FLOOR_DB)), 0, 255).astype(np.uint8)
+
+
+def from_levels(levels: NDArray[np.uint8]) -> Array:
+    """The middle of each level in dB; the lowest level is the floor itself.
+
+    Without that exception the zero padding of a stored clip would lie 0.16 dB above that of a live one.
+    """
+    return _LEVEL_DB[levels]
+
+
+_LEVEL_DB = ((np.arange(256, dtype=np.float32) + 0.5) / 256 - 1) * np.float32(-FLOOR_DB)
+_LEVEL_DB[0] = FLOOR_DB
+
+
+@cache
+def _hann() -> Array:
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
+
+
+@cache
+def mel_filters() -> Array:
+    """Slaney's mel filter bank with unit area per band, `[513, 128]`: librosa's, without importing numba.
+
+    Source: M. Slaney, "Auditory Toolbox", 1998: linear below 1 kHz (200/3 Hz a mel), logarithmic above.
+    """
+    break_mel, log_step = 15.0, np.log(6.4) / 27
+    top_mel = break_mel + np.log(SAMPLE_RATE / 2 / 1000) / log_step
+    mels = np.linspace(0, top_mel, N_MELS + 2)
+    edges = np.where(mels < break_mel, mels * 200 / 3, 1000 * np.exp(log_step * (mels - break_mel)))
+    bins = np.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1)[:, None]
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    triangles = np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre))
+    bank: Array = (np.maximum(0, triangles) * 2 / (high - low)).astype(np.float32)
+    return bank

@@ -1,0 +1,60 @@
+"""The command line: one module a subcommand, imported when it is called."""
+
+import difflib
+from importlib import import_module
+
+import click
+
+from ser_batch import __version__
+from ser_batch.errors import SerBatchError
+
+COMMANDS = {
+    "annotate": "Label the emotion heard in each file and segment.",
+    "train": "Train a model on a labelled corpus.",
+    "evaluate": "Measure a model on a labelled corpus.",
+    "features": "Compute the feature table of a corpus, once, for training.",
+    "models": "List the bundled models, or show one model's card.",
+}
+
+
+class Commands(click.Group):
+    """Imports a subcommand when it is needed, and shows the errors that a user can mend without a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order in which they are used."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name; only its name and summary while the group's own help is shown."""
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f"ser_batch.cli.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or suggest one that is spelled like it."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run, and turn our errors into click's."""
+        try:
+            return super().invoke(ctx)
+        except SerBatchError as error:
+            shown = click.ClickException(str(error))
+            shown.exit_code = error.exit_code  # type: ignore[misc]
+            raise shown from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ser-batch")
+def main() -> None:
+    """Annotate the emotion heard in speech: a directory of audio in, a table of calibrated labels out."""

@@ -1,0 +1,38 @@
+"""`ser-batch features`."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("corpus", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="TABLE.npz",
+    help="File to write the table to.",
+)
+@click.option(
+    "--denoise",
+    type=click.Choice(("off", "gate", "noisereduce")),
+    default="off",
+    show_default=True,
+    help="Noise reduction that the audio goes through first.",
+)
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes; by default all cores."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def command(corpus: str, output: Path, denoise: str, jobs: int | None, quiet: bool) -> None:
+    """Compute the feature table of CORPUS: what `train` and `evaluate` would compute anew each time.
+
+    CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder an emotion, or a CSV
+    file with the columns file,label[,speaker].
+    """
+    import ser_batch
+
+    table = ser_batch.features(corpus, output, denoise=denoise, jobs=jobs, progress=not quiet)
+    click.echo(f"{len(table):,} clips of {len(set(table.speakers)):,} speakers in {output}", err=True)

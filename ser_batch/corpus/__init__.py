@@ -1,0 +1,1 @@
+"""Finding audio files, and reading labelled corpora."""

@@ -1,0 +1,77 @@
+"""The feature table of a corpus, computed in parallel."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_batch.audio import features
+from ser_batch.audio.windows import load
+from ser_batch.corpus.clips import Corpus
+from ser_batch.engine import processes
+from ser_batch.errors import SerBatchError
+from ser_batch.model.table import FeatureTable
+
+CHUNK_CLIPS = 16
+
+Result = tuple[NDArray[np.uint8], int] | str
+Bar = Callable[[Iterator[Result], int], Iterator[Result]]
+
+
+def extract_table(
+    corpus: Corpus, denoise: str, jobs: int, bar: Bar = lambda results, total: results
+) -> tuple[FeatureTable, list[tuple[str, str]]]:
+    """Compute the log-mel spectrogram of the first 3.0 s of each clip.
+
+    Args:
+        corpus: the clips.
+        denoise: one of `ser_batch.audio.denoise.ENGINES`.
+        jobs: number of processes.
+        bar: wraps the iterator over results, given their number: draws progress.
+
+    Returns:
+        The table, and path and reason of each clip that could not be read.
+
+    Raises:
+        SerBatchError: no clip could be read.
+    """
+    paths = [clip.path for clip in corpus.clips]
+    with ProcessPoolExecutor(jobs, mp_context=processes.SPAWN) as executor:
+        with processes.for_children():
+            results = executor.map(partial(_extract, denoise=denoise), paths, chunksize=CHUNK_CLIPS)
+        found = list(bar(results, len(paths)))
+    failed = [(path, result) for path, result in zip(paths, found, strict=True) if isinstance(result, str)]
+    read = [
+        (clip, result)
+        for clip, result in zip(corpus.clips, found, strict=True)
+        if not isinstance(result, str)
+    ]
+    if not read:
+        raise SerBatchError(
+            f"none of the {len(paths)} clips of {corpus.name} could be read; {paths[0]}: {failed[0][1]}"
+        )
+    clips = [clip for clip, _ in read]
+    attributes = dict.fromkeys(name for clip in clips for name in clip.attributes)
+    table = FeatureTable(
+        corpus=corpus.name,
+        front_end=features.FRONT_END,
+        names=[clip.name for clip in clips],
+        labels=[clip.label for clip in clips],
+        speakers=[clip.speaker for clip in clips],
+        levels=np.stack([levels for _, (levels, _) in read]),
+        frames=np.array([frames for _, (_, frames) in read], np.int64),
+        attributes={name: [clip.attributes.get(name, "") for clip in clips] for name in attributes},
+        denoise=denoise,
+    )
+    return table, failed
+
+
+def _extract(path: str, denoise: str) -> Result:
+    """Levels and number of true frames of one clip, or why it cannot be read."""
+    try:
+        samples = load(path, features.WINDOW_SECONDS)
+    except (SerBatchError, OSError) as error:
+        return str(error)
+    return features.to_levels(features.log_mel(samples, denoise)), features.true_frames(len(samples))

@@ -1,0 +1,75 @@
+"""`run.json`: what was run, with what, and what came out; and the fingerprint that a resume is held against."""
+
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ser_batch
+from ser_batch.audio.features import FRONT_END
+from ser_batch.engine.worker import Settings
+from ser_batch.model.bundle import Bundle
+from ser_batch.output.schema import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from ser_batch.engine.run import Options, Summary
+
+PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "ai-edge-litert")
+RESULTS_VERSION = 1  # raised when the same settings would give other numbers
+
+
+def fingerprint(settings: Settings, bundle: Bundle) -> dict[str, Any]:
+    """What results depend on: two runs with equal fingerprints may share a journal."""
+    return {
+        "results_version": RESULTS_VERSION,
+        "model": bundle.name,
+        "model_sha256": bundle.sha256,
+        "window": settings.window,
+        "hop": settings.hop,
+        "denoise": settings.denoise,
+    }
+
+
+def write(
+    path: Path, began: float, options: "Options", settings: Settings, bundle: Bundle, summary: "Summary"
+) -> None:
+    """Write `run.json`."""
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "ser_batch": ser_batch.__version__,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "command": sys.argv,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+        "options": {**asdict(options), "denoise": settings.denoise},
+        "model": {
+            "name": bundle.name,
+            "sha256": bundle.sha256,
+            "labels": bundle.labels,
+            "temperature": bundle.temperature,
+            "denoise": bundle.denoise,
+        },
+        "front_end": FRONT_END,
+        "counts": {
+            "files": summary.files,
+            "segments": summary.segments,
+            "silent": summary.silent,
+            "failed": summary.failed,
+            "resumed": summary.resumed,
+        },
+        "labels": dict(sorted(summary.labels.items())),
+        "audio_seconds": round(summary.audio_seconds, 3),
+        "new_audio_seconds": round(summary.new_audio_seconds, 3),
+        "wall_seconds": round(summary.wall_seconds, 3),
+        "times_real_time": round(summary.times_real_time, 1),
+        "exit_code": summary.exit_code,
+    }
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(document, indent=2, default=str) + os.linesep, encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,66 @@
+"""What a worker returns for a file: compact arrays or a failure, cheap to send between processes and to store."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHARE = 10_000  # probabilities and speech ratios are counted in ten-thousandths: the same numbers everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """The segments of one file.
+
+    `starts` and `ends` are int64 `[n]` in samples at `sample_rate`; `probabilities` is int32 `[n, labels]` and
+    `speech` int32 `[n]`, both in ten-thousandths. A silent segment has speech 0, and zeros for probabilities.
+    """
+
+    sample_rate: int
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    probabilities: NDArray[np.int32]
+    speech: NDArray[np.int32]
+
+    @property
+    def duration(self) -> float:
+        """Of the decoded audio, in seconds."""
+        return float(self.ends[-1]) / self.sample_rate
+
+    def record(self) -> dict[str, Any]:
+        """The annotation in JSON's types."""
+        return {
+            "rate": self.sample_rate,
+            "starts": self.starts.tolist(),
+            "ends": self.ends.tolist(),
+            "p": self.probabilities.tolist(),
+            "speech": self.speech.tolist(),
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Annotation":
+        """The annotation that `record` returned."""
+        return cls(
+            record["rate"],
+            np.array(record["starts"], np.int64),
+            np.array(record["ends"], np.int64),
+            np.array(record["p"], np.int32),
+            np.array(record["speech"], np.int32),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a file has no annotation: the stage that failed, the kind of error, and what it says to the user."""
+
+    stage: str
+    error: str
+    message: str
+
+
+def in_shares(probabilities: NDArray[np.floating]) -> NDArray[np.int32]:
+    """Probabilities `[labels]` in ten-thousandths that sum to 10,000; the largest takes up the rounding."""
+    shares = np.rint(probabilities * SHARE).astype(np.int32)
+    shares[shares.argmax()] += SHARE - shares.sum()
+    return shares

@@ -1,0 +1,258 @@
+"""A run of `annotate`: find → workers → journal → tables, resumed where an earlier one stopped."""
+
+import heapq
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ser_batch.audio.denoise import ENGINES
+from ser_batch.audio.features import WINDOW_SECONDS
+from ser_batch.corpus.find import Source, Unreadable, common_root, find, relative
+from ser_batch.engine import pool, processes, provenance
+from ser_batch.engine.journal import Journal
+from ser_batch.engine.result import Annotation, Failure
+from ser_batch.engine.rows import rows
+from ser_batch.engine.worker import Settings
+from ser_batch.errors import SerBatchError, UsageError
+from ser_batch.model.bundle import Bundle, load_bundle
+from ser_batch.output.csv_tables import CsvTable
+from ser_batch.output.formats import FORMATS
+from ser_batch.output.schema import FAILURE_COLUMNS
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `annotate` was asked for. Times in seconds; None: as the model's card says, or all cores."""
+
+    model: str = "crema-d"
+    window: float = WINDOW_SECONDS
+    hop: float = WINDOW_SECONDS / 2
+    denoise: str | None = None
+    formats: Sequence[str] = ("csv",)
+    jobs: int | None = None
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    absolute: bool = False
+    timeout: float = 60.0
+    restart: bool = False
+    retry_failed: bool = False
+
+
+@dataclass(slots=True)
+class Summary:
+    """What came out of a run. `labels` counts files; audio and wall time are in seconds."""
+
+    folder: Path
+    files: int = 0
+    segments: int = 0
+    silent: int = 0
+    failed: int = 0
+    resumed: int = 0
+    audio_seconds: float = 0.0
+    new_audio_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    labels: Counter[str] = field(default_factory=Counter)
+    interrupted: bool = False
+
+    @property
+    def times_real_time(self) -> float:
+        """Seconds of audio annotated by this run in each second of it."""
+        return self.new_audio_seconds / self.wall_seconds if self.wall_seconds else 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0 all annotated, 1 none could be, 3 some failed, 130 interrupted."""
+        if self.interrupted:
+            return INTERRUPTED
+        if self.failed:
+            return 3 if self.files else 1
+        return 0
+
+
+class Progress(Protocol):
+    """Is told what happens; draws it, or does nothing."""
+
+    def warn(self, message: str) -> None:
+        """Something that the user should know before it begins."""
+
+    def begin(self, files: int, size: int) -> None:
+        """So many files of so many bytes in all are to be annotated."""
+
+    def advance(self, source: Source, outcome: Annotation | Failure) -> None:
+        """One of them is done."""
+
+    def end(self) -> None:
+        """All of them are, or the run was interrupted."""
+
+
+def run(paths: Sequence[str], folder: Path, options: Options, progress: Progress) -> Summary:
+    """Annotate files and directories into tables in `folder`.
+
+    Running it again with the same arguments resumes: files that are done and unchanged are not read again.
+
+    Raises:
+        SerBatchError: nothing can be done: no audio, an unknown model, a folder that cannot be written,
+            or one that holds the results of other settings.
+    """
+    began = time.time()
+    bundle = load_bundle(options.model)
+    settings = _settings(options, bundle)
+    if (settings.denoise == "off") != (bundle.denoise == "off"):
+        progress.warn(
+            f"{bundle.name} was trained with denoise {bundle.denoise}; with {settings.denoise} its labels are worse"
+        )
+    root = "/" if options.absolute else common_root(paths)
+    found = {
+        _key(item.path, root, options.absolute): item
+        for item in find(paths, options.include, options.exclude)
+    }
+    if not found:
+        raise SerBatchError(f"no audio files in {', '.join(paths)}: check the path, --include and --exclude")
+
+    journal = _open_journal(folder, options.restart, provenance.fingerprint(settings, bundle))
+    try:
+        todo = {
+            item.path: key
+            for key, item in found.items()
+            if isinstance(item, Source) and not journal.finished(key, item, options.retry_failed)
+        }
+        summary = Summary(
+            folder, resumed=sum(isinstance(item, Source) for item in found.values()) - len(todo)
+        )
+        summary.new_audio_seconds, summary.interrupted = _annotate(
+            found, todo, settings, options, journal, progress
+        )
+        summary.wall_seconds = time.time() - began
+        if not summary.interrupted:
+            _write_tables(found, journal, bundle, options.formats, summary)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    finally:
+        journal.close()
+    provenance.write(folder / "run.json", began, options, settings, bundle, summary)
+    return summary
+
+
+def _settings(options: Options, bundle: Bundle) -> Settings:
+    if not 0.1 <= options.window <= WINDOW_SECONDS:
+        raise UsageError(f"a window of {options.window} s: the models take 0.1 to {WINDOW_SECONDS} s")
+    if not 0.01 <= options.hop <= options.window:
+        raise UsageError(
+            f"a hop of {options.hop} s: it must be 0.01 s or more, and no longer than the window"
+        )
+    denoise = options.denoise or bundle.denoise
+    if denoise not in ENGINES:
+        raise UsageError(f"unknown denoise engine {denoise!r}: choose from {', '.join(ENGINES)}")
+    return Settings(str(bundle.path), options.window, options.hop, denoise)
+
+
+def _key(path: str, root: str, absolute: bool) -> str:
+    return "/" + relative(path, root) if absolute else relative(path, root)
+
+
+def _open_journal(folder: Path, restart: bool, fingerprint: dict[str, Any]) -> Journal:
+    path = folder / ".journal" / "run.journal"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if restart:
+            path.unlink(missing_ok=True)
+        return Journal(path, fingerprint)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(folder: Path, error: OSError) -> SerBatchError:
+    return SerBatchError(
+        f"cannot write to {folder} ({error.strerror}): choose another folder with -o, or make room"
+    )
+
+
+def _annotate(
+    found: dict[str, Source | Unreadable],
+    todo: dict[str, str],
+    settings: Settings,
+    options: Options,
+    journal: Journal,
+    progress: Progress,
+) -> tuple[float, bool]:
+    """Have the files done that are not; returns the seconds of audio, and whether it was interrupted."""
+    sources = [item for item in found.values() if isinstance(item, Source) and item.path in todo]
+    jobs = min(options.jobs or processes.cores(), len(sources))
+    progress.begin(len(sources), sum(source.size for source in sources))
+    seconds, left = 0.0, len(sources)
+    try:
+        with _stop_on_signal() as stopped:
+            for source, outcome in pool.annotate(sources, settings, jobs, options.timeout, stopped.is_set):
+                journal.append(todo[source.path], source, outcome)
+                progress.advance(source, outcome)
+                seconds += outcome.duration if isinstance(outcome, Annotation) else 0.0
+                left -= 1
+    except KeyboardInterrupt:
+        pass  # the second Ctrl-C: what is in the journal stays
+    finally:
+        progress.end()
+    return seconds, left > 0
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """Ctrl-C or SIGTERM sets the event; a second Ctrl-C raises KeyboardInterrupt."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+
+    def stop(number: int, frame: object) -> None:
+        if stopped.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _write_tables(
+    found: dict[str, Source | Unreadable],
+    journal: Journal,
+    bundle: Bundle,
+    formats: Sequence[str],
+    summary: Summary,
+) -> None:
+    """Write every format, sorted by file, and count what is in them."""
+    folder, labels = summary.folder, bundle.labels
+    writers = [FORMATS[name](folder, labels) for name in dict.fromkeys(formats)]
+    failures = CsvTable(folder / "failures.csv", FAILURE_COLUMNS)
+    unreadable = sorted(
+        (key, Failure("find", item.error, item.message))
+        for key, item in found.items()
+        if isinstance(item, Unreadable)
+    )
+    for key, outcome in heapq.merge(journal.results(found.keys()), unreadable, key=lambda pair: pair[0]):
+        if isinstance(outcome, Failure):
+            failures.write((key, outcome.stage, outcome.error, outcome.message))
+            summary.failed += 1
+            continue
+        file, segments = rows(key, outcome, labels)
+        for writer in writers:
+            writer.write(file, segments)
+        summary.files += 1
+        summary.segments += len(segments)
+        summary.audio_seconds += file.duration
+        if file.emotion.label is None:
+            summary.silent += 1
+        else:
+            summary.labels[file.emotion.label] += 1
+    for table in (*writers, failures):
+        table.close()

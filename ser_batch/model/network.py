@@ -1,0 +1,189 @@
+"""The network: MFCCs of a window → logits of the emotions, in Keras 3 for any of its backends.
+
+All 128 MFCCs are an invertible rotation of the log-mel spectrogram, so the network first turns it back and then
+convolves over time and frequency. Frames of zero padding are recognised by their level and left out of every
+mean, so a short clip is judged by its speech alone.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from ser_batch.audio.features import FLOOR_DB, N_FRAMES, N_MELS, rotate
+
+QUIETEST_FRAME_DB = FLOOR_DB + 0.5
+BATCH_NORM_MOMENTUM = 0.9
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of the network.
+
+    Attributes:
+        stem: channels of the first convolution, which quarters the frames and halves the bands.
+        widths: channels of each residual stage; every stage halves the bands once more.
+        temporal: channels of the convolutions over time that follow.
+        heads: sets of attention weights over the frames.
+        dropout: before the last layer.
+    """
+
+    stem: int = 32
+    widths: tuple[int, ...] = (32, 64, 96)
+    temporal: int = 192
+    heads: int = 2
+    dropout: float = 0.4
+
+
+def build(n_classes: int, architecture: Architecture | None = None) -> keras.Model:
+    """Make a network with random weights: `[batch, 188, 128]` MFCCs in, `[batch, n_classes]` logits out.
+
+    Squeeze-and-excitation: J. Hu et al., CVPR 2018. Attentive statistics: K. Okabe et al., Interspeech 2018.
+    """
+    sizes = architecture or Architecture()
+    mfcc = keras.Input((N_FRAMES, N_MELS), name="mfcc")
+    bands = InverseDCT(name="log_mel")(mfcc)
+    heard = HeardFrames(name="heard")(bands)
+    x = Normalise(name="normalise")(bands, heard)
+    x = _convolve(x, sizes.stem, (9, 5), (4, 2))
+    heard = layers.MaxPooling1D(4, padding="same", dtype="float32")(heard)
+    for stage, width in enumerate(sizes.widths):
+        x = _convolve(x, width, 3, (1, 2))
+        x = _residual(x, heard, width)
+    x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
+    x = layers.SpatialDropout1D(0.1)(x)
+    x = _convolve_time(x, sizes.temporal, 1)
+    x = layers.Add()([x, _convolve_time(x, sizes.temporal, 3)])
+    x = layers.Add()([x, _convolve_time(x, sizes.temporal, 3, dilation=2)])
+    scores = layers.Dense(sizes.heads)(layers.Dense(64, activation="tanh")(x))
+    x = AttentiveStatistics(name="pool")(x, scores, heard)
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
+    x = layers.Dropout(sizes.dropout)(x)
+    return keras.Model(mfcc, layers.Dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
+
+
+def set_normaliser(model: keras.Model, mean: NDArray[np.float32], deviation: NDArray[np.float32]) -> None:
+    """Give a network the mean and the deviation of each mel band, `[128]` in dB, of its training speakers."""
+    model.get_layer("normalise").set_weights([mean, deviation])
+
+
+@keras.saving.register_keras_serializable("ser_batch")
+class InverseDCT(layers.Layer):
+    """MFCCs back to log-mel in dB, `[batch, frames, 128]` in and out.
+
+    The first coefficient, which is large, is added apart, so that reduced precision spares the others.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**_float32(settings))
+        self._basis = rotate(np.eye(N_MELS, dtype=np.float32)).T
+        self._first = self._basis[0, 0]
+        self._basis = np.concatenate([np.zeros_like(self._basis[:1]), self._basis[1:]])
+
+    def call(self, mfcc: Any) -> Any:
+        """Rotate by the transpose of the orthonormal DCT-II."""
+        return ops.matmul(mfcc, ops.convert_to_tensor(self._basis)) + mfcc[:, :, :1] * self._first
+
+
+@keras.saving.register_keras_serializable("ser_batch")
+class HeardFrames(layers.Layer):
+    """1 for a frame with any band above the floor, 0 for padding: `[batch, frames, 1]` from log-mel."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**_float32(settings))
+
+    def call(self, bands: Any) -> Any:
+        """Compare each frame's loudest band with the floor."""
+        return ops.cast(ops.max(bands, axis=-1, keepdims=True) > QUIETEST_FRAME_DB, "float32")
+
+
+@keras.saving.register_keras_serializable("ser_batch")
+class Normalise(layers.Layer):
+    """Log-mel as two channels, `[batch, frames, 128, 2]`; padding is 0 in both.
+
+    The first is standardised by each band's mean and deviation among the training speakers; from the second the
+    clip's own mean of each band is taken, which removes the recording's colour.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**_float32(settings))
+
+    def build(self, *shapes: Any) -> None:
+        """Make room for the statistics of the training speakers."""
+        self.mean = self.add_weight(shape=(N_MELS,), initializer="zeros", trainable=False, name="mean")
+        self.deviation = self.add_weight(
+            shape=(N_MELS,), initializer="ones", trainable=False, name="deviation"
+        )
+
+    def call(self, bands: Any, heard: Any) -> Any:
+        """Standardise by the corpus and by the clip."""
+        own = ops.sum(bands * heard, axis=1, keepdims=True) / (ops.sum(heard, axis=1, keepdims=True) + 1e-3)
+        by_corpus = (bands - self.mean) / self.deviation * heard
+        by_clip = (bands - own) / self.deviation * heard
+        return ops.stack([by_corpus, by_clip], axis=-1)
+
+
+@keras.saving.register_keras_serializable("ser_batch")
+class HeardMean(layers.Layer):
+    """Mean of each channel over bands and true frames: `[batch, 1, 1, channels]` from a feature map."""
+
+    def call(self, x: Any, heard: Any) -> Any:
+        """Average over bands, then over the frames that `heard` `[batch, frames, 1]` marks."""
+        heard = ops.cast(heard, x.dtype)
+        mean = ops.sum(ops.mean(x, axis=2) * heard, axis=1) / (ops.sum(heard, axis=1) + 1e-3)
+        return ops.expand_dims(ops.expand_dims(mean, 1), 1)
+
+
+@keras.saving.register_keras_serializable("ser_batch")
+class AttentiveStatistics(layers.Layer):
+    """Weighted mean and deviation over true frames, `[batch, heads * 2 * channels]`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**_float32(settings))
+
+    def call(self, x: Any, scores: Any, heard: Any) -> Any:
+        """Pool `x` `[batch, frames, channels]` by the softmax of `scores` `[batch, frames, heads]`."""
+        weights = ops.softmax(scores - (1 - heard) * 1e4, axis=1)
+        statistics = []
+        for head in range(scores.shape[-1]):
+            weight = weights[:, :, head : head + 1]
+            mean = ops.sum(weight * x, axis=1)
+            variance = ops.sum(weight * ops.square(x), axis=1) - ops.square(mean)
+            statistics += [mean, ops.sqrt(ops.maximum(variance, 0) + 1e-4)]
+        return ops.concatenate(statistics, axis=-1)
+
+
+def _float32(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a layer that computes in float32 whatever the precision of the rest."""
+    return {**settings, "dtype": "float32"}
+
+
+def _convolve(x: Any, width: int, kernel: int | tuple[int, int], strides: int | tuple[int, int] = 1) -> Any:
+    return layers.ReLU()(_convolve_linear(x, width, kernel, strides))
+
+
+def _convolve_linear(
+    x: Any, width: int, kernel: int | tuple[int, int], strides: int | tuple[int, int] = 1
+) -> Any:
+    x = layers.Conv2D(
+        width, kernel, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal"
+    )(x)
+    return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
+
+
+def _convolve_time(x: Any, width: int, kernel: int, dilation: int = 1) -> Any:
+    x = layers.Conv1D(
+        width, kernel, padding="same", dilation_rate=dilation, use_bias=False, kernel_initializer="he_normal"
+    )(x)
+    return layers.ReLU()(layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x))
+
+
+def _residual(x: Any, heard: Any, width: int) -> Any:
+    y = _convolve_linear(x, width, 3)
+    gate = HeardMean()(y, heard)
+    gate = layers.Dense(max(8, width // 8), activation="relu")(gate)
+    gate = layers.Dense(width, activation="sigmoid")(gate)
+    return layers.ReLU()(layers.Add()([x, layers.Multiply()([y, gate])]))

@@ -1,0 +1,46 @@
+"""`annotations.json`: one document, files with their segments nested."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ser_batch.output.replace import Replacement
+from ser_batch.output.schema import SCHEMA_VERSION, Emotion, FileRow, SegmentRow
+
+
+class JsonDocument:
+    """Writes the document as it comes, a file a line; it appears under its name when complete."""
+
+    def __init__(self, folder: Path, labels: Sequence[str]):
+        self._labels = labels
+        self._replacement = Replacement(folder / "annotations.json")
+        self._separator = "\n"
+        header = json.dumps({"schema_version": SCHEMA_VERSION, "labels": list(labels)})
+        self._replacement.file.write(header[:-1] + ', "files": [')
+
+    def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
+        """Append one file with its segments."""
+        entry = {
+            "file": file.file,
+            "duration": file.duration,
+            **self._emotion(file.emotion),
+            "segments": [{"start": s.start, "end": s.end, **self._emotion(s.emotion)} for s in segments],
+        }
+        self._replacement.file.write(self._separator + json.dumps(entry, ensure_ascii=False))
+        self._separator = ",\n"
+
+    def _emotion(self, heard: Emotion) -> dict[str, Any]:
+        return {
+            "label": heard.label,
+            "confidence": heard.confidence,
+            "probabilities": heard.probabilities
+            and dict(zip(self._labels, heard.probabilities, strict=True)),
+            "speech_ratio": heard.speech_ratio,
+            "status": heard.status,
+        }
+
+    def close(self) -> None:
+        """End the document and put it in place."""
+        self._replacement.file.write("\n]}\n")
+        self._replacement.close()

@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The demo audio that is in the repository."""
+    return ROOT / "samples"
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """Real corpora, which are not in the repository: tests on them are skipped elsewhere."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs CREMA-D and RAVDESS excerpts in ../shared/data, which are not part of the repository")
+    return folder
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20_261_122)
