@@ -1,4 +1,4 @@
-"""Decoding audio files in blocks, through libsndfile: WAV, FLAC, Ogg/Vorbis, Opus, MP3, AIFF, W64, RF64 and more."""
+"""Decoding audio files in blocks, through libsndfile: WAV, FLAC, Vorbis, Opus, MP3, AIFF, W64, RF64 and more."""
 
 import os
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ def _read(sound: soundfile.SoundFile) -> Iterator[Array]:
 def _fill(sound: soundfile.SoundFile, buffer: Array, decoded: int) -> int:
     """Read the next frames into `buffer`; by buffer, because `read` trusts the header's length."""
     try:
-        return sound.buffer_read_into(memoryview(buffer).cast("B")  # type: ignore[arg-type], dtype="float32")
+        return sound.buffer_read_into(buffer.data.cast("B"), dtype="float32")
     except soundfile.LibsndfileError as error:
         raise DecodeError(f"{_truncated(decoded, sound)} ({error.error_string.rstrip('.')})") from None
 

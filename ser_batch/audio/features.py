@@ -120,7 +120,8 @@ _LEVEL_DB[0] = FLOOR_DB
 
 @cache
 def _hann() -> Array:
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
+    hann: Array = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
+    return hann
 
 
 @cache

@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of a file: `[start, end)` in samples at the file's rate, and its audio at 16 kHz, unpadded."""
+    """A stretch of a file, `[start, end)` in samples at the file's rate, and its audio at 16 kHz, unpadded."""
 
     start: int
     end: int

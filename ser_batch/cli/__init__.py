@@ -18,7 +18,7 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Imports a subcommand when it is needed, and shows the errors that a user can mend without a traceback."""
+    """Imports a subcommand when it is needed; shows errors that a user can mend without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order in which they are used."""

@@ -29,8 +29,8 @@ import click
 def command(corpus: str, output: Path, denoise: str, jobs: int | None, quiet: bool) -> None:
     """Compute the feature table of CORPUS: what `train` and `evaluate` would compute anew each time.
 
-    CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder an emotion, or a CSV
-    file with the columns file,label[,speaker].
+    CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder an emotion, or a
+    CSV file with the columns file,label[,speaker].
     """
     import ser_batch
 

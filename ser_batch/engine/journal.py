@@ -73,7 +73,7 @@ class Journal:
         return not (retry_failed and "error" in record)
 
     def append(self, key: str, source: Source, outcome: Outcome) -> None:
-        """Record a file's result; it is safe from a crash of this process now, of the machine within seconds."""
+        """Record a file's result: safe from a crash of this process at once, of the machine within seconds."""
         self._offsets[key] = self._file.seek(0, os.SEEK_END)
         result = (
             outcome.record()

@@ -135,7 +135,7 @@ class _Process:
             self._set_deadline()
 
     def receive(self) -> Outcome | None:
-        """The next outcome; None when there is none, and then `exit_reason` tells whether the process ended."""
+        """The next outcome; None when there is none: `exit_reason` then tells whether the process ended."""
         message = None
         try:
             if self.pipe.poll():
@@ -183,7 +183,7 @@ class _Process:
 
 
 def _serve(pipe: Connection, settings: Settings) -> None:
-    """The life of a worker process: answer None when ready, or a message when not; then one outcome a file."""
+    """The life of a worker process: answer None when ready, else a message; then one outcome a file."""
     threading.Thread(target=_follow_parent, daemon=True).start()
     # decoders write about damaged files to stderr, where the parent draws its progress
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -12,7 +12,7 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THR
 
 
 def cores() -> int:
-    """How many processors this process may use: its affinity, or what the scheduler granted if that is less."""
+    """How many processors this process may use: its affinity, or what a scheduler granted if that is less."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
     return min(usable, int(granted)) if granted.isdigit() and int(granted) else usable

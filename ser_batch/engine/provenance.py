@@ -1,4 +1,4 @@
-"""`run.json`: what was run, with what, and what came out; and the fingerprint that a resume is held against."""
+"""`run.json`: what was run and what came out; and the fingerprint that a resume is held against."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a worker returns for a file: compact arrays or a failure, cheap to send between processes and to store."""
+"""What a worker returns for a file: compact arrays or a failure, cheap to send and to store."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -254,5 +254,6 @@ def _write_tables(
             summary.silent += 1
         else:
             summary.labels[file.emotion.label] += 1
-    for table in (*writers, failures):
-        table.close()
+    for writer in writers:
+        writer.close()
+    failures.close()
