@@ -50,11 +50,14 @@ def _smooth(mask: NDArray[np.bool_]) -> Array:
     padded = np.pad(mask.view(np.uint8), [*beyond, (frames + 1, frames + 1), (bins - 1, bins - 1)])
     counts = _running_sum(padded, bins, axis=-1).astype(np.uint16)
     counts = _running_sum(counts, bins, axis=-1)
-    counts = _running_sum(_running_sum(counts, frames, axis=-2), frames, axis=-2).astype(np.uint32)
-    total = np.zeros(mask.shape, np.uint32)
-    for j, weight in enumerate(OVERLAP):
-        total += weight * counts[..., j : j + mask.shape[-2], :]
-    return total.astype(np.float32) / np.float32(bins**2 * frames**2 * sum(OVERLAP))
+    counts = _running_sum(_running_sum(counts, frames, axis=-2), frames, axis=-2)
+    # the overlap (1, 6, 10, 6, 1) is (1, 1) twice, then (1, 4, 1)
+    counts = _running_sum(_running_sum(counts, 2, axis=-2), 2, axis=-2)
+    gain = counts[..., 1:-1, :] * np.float32(4)
+    gain += counts[..., :-2, :]
+    gain += counts[..., 2:, :]
+    gain *= np.float32(1 / (bins**2 * frames**2 * sum(OVERLAP)))
+    return gain
 
 
 def _running_sum(counts: NDArray, width: int, axis: int) -> NDArray:

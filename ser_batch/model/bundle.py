@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_batch.audio.features import FRONT_END
-from ser_batch.errors import SerBatchError
+from ser_batch.errors import SerBatchError, UsageError
 
 SCHEMA_VERSION = 1
 NETWORK_FILE = "model.tflite"
@@ -55,13 +55,14 @@ def load_bundle(name_or_directory: str | Path) -> Bundle:
         name_or_directory: a bundled model's name, or a directory that `ser-batch train` wrote.
 
     Raises:
-        SerBatchError: there is no such model, or its files are incomplete, altered or for another version.
+        UsageError: there is no such model.
+        SerBatchError: its files are incomplete, altered or for another version.
     """
     known = _bundled_directories()
     directory = known.get(str(name_or_directory), Path(name_or_directory))
     if not directory.is_dir():
         names = ", ".join(known) or "none"
-        raise SerBatchError(
+        raise UsageError(
             f"Unknown model {name_or_directory}. Bundled models: {names}. "
             "A directory written by `ser-batch train` may be given instead."
         )
@@ -88,7 +89,9 @@ def _read(directory: Path) -> Bundle:
     except (OSError, ValueError) as error:
         raise SerBatchError(f"{directory} is not a readable model: {error}.") from error
     if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
-        raise SerBatchError(f"{card_path} is not a card of schema version {SCHEMA_VERSION}; train the model again.")
+        raise SerBatchError(
+            f"{card_path} is not a card of schema version {SCHEMA_VERSION}; train the model again."
+        )
     missing = [key for key in ("name", "labels", "temperature", "denoise", "sha256") if key not in card]
     if missing:
         raise SerBatchError(f"{card_path} lacks {', '.join(missing)}; train the model again.")

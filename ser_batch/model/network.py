@@ -5,7 +5,6 @@ convolves over time and frequency. Frames of zero padding are recognised by thei
 mean, so a short clip is judged by its speech alone.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -14,43 +13,24 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from ser_batch.audio.features import FLOOR_DB, N_FRAMES, N_MELS, rotate
+from ser_batch.model.options import Architecture
 
 QUIETEST_FRAME_DB = FLOOR_DB + 0.5
 BATCH_NORM_MOMENTUM = 0.9
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """Sizes of the network.
-
-    Attributes:
-        stem: channels of the first convolution, which quarters the frames and halves the bands.
-        widths: channels of each residual stage; every stage halves the bands once more.
-        temporal: channels of the convolutions over time that follow.
-        heads: sets of attention weights over the frames.
-        dropout: before the last layer.
-    """
-
-    stem: int = 32
-    widths: tuple[int, ...] = (32, 64, 96)
-    temporal: int = 192
-    heads: int = 2
-    dropout: float = 0.4
-
-
-def build(n_classes: int, architecture: Architecture | None = None) -> keras.Model:
+def build(n_classes: int, sizes: Architecture) -> keras.Model:
     """Make a network with random weights: `[batch, 188, 128]` MFCCs in, `[batch, n_classes]` logits out.
 
     Squeeze-and-excitation: J. Hu et al., CVPR 2018. Attentive statistics: K. Okabe et al., Interspeech 2018.
     """
-    sizes = architecture or Architecture()
     mfcc = keras.Input((N_FRAMES, N_MELS), name="mfcc")
     bands = InverseDCT(name="log_mel")(mfcc)
     heard = HeardFrames(name="heard")(bands)
     x = Normalise(name="normalise")(bands, heard)
     x = _convolve(x, sizes.stem, (9, 5), (4, 2))
     heard = layers.MaxPooling1D(4, padding="same", dtype="float32")(heard)
-    for stage, width in enumerate(sizes.widths):
+    for width in sizes.widths:
         x = _convolve(x, width, 3, (1, 2))
         x = _residual(x, heard, width)
     x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)

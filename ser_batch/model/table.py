@@ -49,7 +49,7 @@ class FeatureTable:
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "FeatureTable":
         """Keep some of the clips: those of a mask, or those at the given indexes, in that order."""
-        chosen = np.flatnonzero(rows) if rows.dtype == bool else rows
+        chosen = np.arange(len(self))[rows]
         return replace(
             self,
             names=_pick(self.names, chosen),
@@ -59,6 +59,21 @@ class FeatureTable:
             frames=self.frames[chosen],
             attributes={name: _pick(column, chosen) for name, column in self.attributes.items()},
         )
+
+    def where(self, column: str, value: str) -> "FeatureTable":
+        """Keep the clips of one `label`, `speaker` or value of an attribute.
+
+        Raises:
+            SerBatchError: no such column, or no such clip.
+        """
+        columns = {**self.attributes, "label": self.labels, "speaker": self.speakers}
+        if column not in columns:
+            raise SerBatchError(f"{self.corpus} has no column {column}; it has {', '.join(columns)}.")
+        mask = np.array(columns[column], str) == value
+        if not mask.any():
+            known = sorted(set(columns[column]))
+            raise SerBatchError(f"{self.corpus} has no clip with {column}={value}, but {', '.join(known)}.")
+        return self.select(mask)
 
     def mfcc(self, rows: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
         """MFCCs of some clips, the network's input: float32 `[clips, 188, 128]`."""
@@ -78,22 +93,15 @@ class FeatureTable:
             "denoise": self.denoise,
             "attributes": list(self.attributes),
         }
-        columns = {
-            f"attribute_{i}": np.array(column, str) for i, column in enumerate(self.attributes.values())
-        }
+        texts = {"names": self.names, "labels": self.labels, "speakers": self.speakers}
+        texts |= {f"attribute_{i}": column for i, column in enumerate(self.attributes.values())}
+        arrays: dict[str, Any] = {name: np.array(column, str) for name, column in texts.items()}
         partial = path.with_name(path.name + ".partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as file:
                 np.savez_compressed(
-                    file,
-                    about=np.array(json.dumps(about)),
-                    names=np.array(self.names, str),
-                    labels=np.array(self.labels, str),
-                    speakers=np.array(self.speakers, str),
-                    levels=self.levels,
-                    frames=self.frames,
-                    **columns,
+                    file, about=np.array(json.dumps(about)), levels=self.levels, frames=self.frames, **arrays
                 )
             partial.replace(path)
         except OSError as error:

@@ -1,0 +1,19 @@
+"""`ser-batch models`."""
+
+import click
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[NAME|DIR]")
+def command(name: str | None) -> None:
+    """List the bundled models, or show one model's card in full."""
+    from rich.console import Console
+
+    from ser_batch.model import tables
+    from ser_batch.model.bundle import bundled, load_bundle
+
+    console = Console()
+    if name is None:
+        console.print(tables.bundles_table([bundle.card for bundle in bundled()]))
+    else:
+        console.print(*tables.card_tables(load_bundle(name).card))

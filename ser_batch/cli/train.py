@@ -1,0 +1,115 @@
+"""`ser-batch train`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("corpus", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Directory for the model; its name becomes the model's.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@click.option(
+    "--patience",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Epochs without a better UAR on the validation speakers before training stops.",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(min=2), default=64, show_default=True, help="Clips in a batch."
+)
+@click.option("--learning-rate", type=float, default=2e-3, show_default=True, help="Its peak.")
+@click.option(
+    "--augment",
+    "augmentation",
+    type=click.Choice(("spectrogram", "waveform", "none")),
+    default="spectrogram",
+    show_default=True,
+    help="Vary spectrograms (quick), or the audio (noise, stretch, shift, pitch; slow, needs the files).",
+)
+@click.option(
+    "--validation",
+    type=click.FloatRange(0, 0.9),
+    default=0.12,
+    show_default=True,
+    help="Share of the speakers that stop the training and set the temperature; 0 for none.",
+)
+@click.option(
+    "--test",
+    type=click.FloatRange(0, 0.9),
+    default=0.15,
+    show_default=True,
+    help="Share of the speakers held out for the card's figures; 0 for none.",
+)
+@click.option("--test-fold", metavar="FOLD", help="Hold out this fold of the corpus's own instead.")
+@click.option("--cross-validate", is_flag=True, help="Hold out each fold once, then train on all of them.")
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    help="Folds to make where the corpus has none of its own.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(("speakers", "random")),
+    default="speakers",
+    show_default=True,
+    help="`random` splits by clip: a LEAK, the same voices on every side, for comparison alone.",
+)
+@click.option(
+    "--votes",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Share of the target that listeners' votes get, where the corpus has them.",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(("float32", "float16", "int8")),
+    default="float32",
+    show_default=True,
+    help="Precision of the exported weights.",
+)
+@click.option(
+    "--mixed-precision", is_flag=True, help="Train in bfloat16 where it is safe: quicker on new CPUs."
+)
+@click.option(
+    "--denoise",
+    type=click.Choice(("off", "gate", "noisereduce")),
+    default="off",
+    show_default=True,
+    help="Noise reduction before the features; a stored table keeps its own.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted training in DIR.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes for the features.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def command(corpus: str, output: Path, quiet: bool, **options: Any) -> None:
+    """Train a model on CORPUS.
+
+    CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder an emotion, a CSV file
+    with the columns file,label[,speaker], or a table stored by `ser-batch features`. Speakers are held out whole.
+    """
+    import shlex
+    import sys
+
+    from rich.console import Console
+
+    import ser_batch
+    from ser_batch.model.tables import card_tables
+
+    typed = shlex.join(["ser-batch", *sys.argv[1:]])
+    bundle = ser_batch.train(corpus, output, progress=not quiet, command=typed, **options)
+    if not quiet:
+        Console(stderr=True).print(*card_tables(bundle.card))
+    click.echo(f"{bundle.name} is in {bundle.path}: ser-batch annotate --model {bundle.path} …", err=True)

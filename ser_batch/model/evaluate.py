@@ -1,0 +1,226 @@
+"""Evaluation of a network on a labelled corpus: figures, confusion matrix, groups, predicted/actual table."""
+
+import csv
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_batch.errors import SerBatchError
+from ser_batch.model import metrics, plots
+from ser_batch.model.runtime import Network, softmax
+from ser_batch.model.table import FeatureTable
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+MOST_GROUPS = 16
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network's answers to labelled clips, and all that follows from them.
+
+    Attributes:
+        labels: the network's, in the order of the logits.
+        names: of the clips.
+        actual: `[clips]`, the index of each clip's label.
+        logits: `[clips, n_classes]`.
+        temperature: that the model's card gives.
+        attributes: columns to group the clips by.
+        notes: what a reader of the figures must know.
+    """
+
+    labels: list[str]
+    names: list[str]
+    actual: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    temperature: float
+    attributes: dict[str, list[str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def predicted(self) -> NDArray[np.int64]:
+        """Index of the label that each clip was given."""
+        return self.logits.argmax(axis=1)
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Calibrated, `[clips, n_classes]`."""
+        return softmax(self.logits, self.temperature)
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """Counts `[actual, predicted]`."""
+        return metrics.confusion_matrix(self.actual, self.predicted, len(self.labels))
+
+    def summary(self) -> dict[str, Any]:
+        """All figures, in JSON's types."""
+        confusion = self.confusion
+        per_class = zip(
+            self.labels,
+            confusion.sum(axis=1),
+            metrics.precision(confusion),
+            metrics.recall(confusion),
+            metrics.f1(confusion),
+            strict=True,
+        )
+        return {
+            "clips": len(self.names),
+            "uar": metrics.uar(confusion),
+            "accuracy": metrics.accuracy(confusion),
+            "macro_f1": metrics.macro_f1(confusion),
+            "ece": metrics.expected_calibration_error(self.probabilities, self.actual),
+            "ece_uncalibrated": metrics.expected_calibration_error(softmax(self.logits), self.actual),
+            "temperature": self.temperature,
+            "per_class": {
+                label: {"clips": int(clips), "precision": float(p), "recall": float(r), "f1": float(f)}
+                for label, clips, p, r, f in per_class
+                if clips
+            },
+            "groups": self.groups(),
+            "confusion": confusion.tolist(),
+            "notes": list(self.notes),
+        }
+
+    def groups(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Clips, UAR and accuracy within each value of each attribute that has 2 to 16 values."""
+        return {
+            attribute: {value: self._group(np.array(column) == value) for value in sorted(set(column))}
+            for attribute, column in self.attributes.items()
+            if 2 <= len(set(column)) <= MOST_GROUPS
+            and attribute != "fold"
+            and not attribute.startswith("vote_")
+        }
+
+    def _group(self, mask: NDArray[np.bool_]) -> dict[str, float]:
+        confusion = metrics.confusion_matrix(self.actual[mask], self.predicted[mask], len(self.labels))
+        return {
+            "clips": int(mask.sum()),
+            "uar": metrics.uar(confusion),
+            "accuracy": metrics.accuracy(confusion),
+        }
+
+    def save(self, out: str | Path) -> None:
+        """Write metrics.json, predictions.csv, confusion.csv and the pictures of the last and of calibration.
+
+        Raises:
+            SerBatchError: the directory cannot be written.
+        """
+        out = Path(out)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(self.summary(), indent=2, ensure_ascii=False)
+            (out / "metrics.json").write_text(text + "\n", encoding="utf-8")
+            self._save_predictions(out / "predictions.csv")
+            with (out / "confusion.csv").open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(["actual", *self.labels])
+                writer.writerows(
+                    [label, *row] for label, row in zip(self.labels, self.confusion.tolist(), strict=True)
+                )
+            plots.save_confusion(self.confusion, self.labels, out / "confusion.png")
+            plots.save_reliability(self.probabilities, self.actual, out / "reliability.png")
+        except OSError as error:
+            raise SerBatchError(f"{out}: the evaluation cannot be written ({error.strerror}).") from error
+
+    def _save_predictions(self, path: Path) -> None:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", "actual", "predicted", *(f"p_{label}" for label in self.labels)])
+            for name, actual, predicted, probabilities in zip(
+                self.names, self.actual, self.predicted, self.probabilities, strict=True
+            ):
+                shares = (f"{p:.4f}" for p in probabilities)
+                writer.writerow([name, self.labels[actual], self.labels[predicted], *shares])
+
+    def render(self) -> "Group":
+        """The same for a terminal."""
+        from rich.console import Group
+
+        from ser_batch.model.tables import evaluation_tables
+
+        return Group(*evaluation_tables(self.summary(), self.labels))
+
+
+def evaluate(
+    network: Network,
+    table: FeatureTable,
+    labels: list[str],
+    temperature: float,
+    notes: tuple[str, ...] = (),
+    quiet: bool = True,
+) -> Evaluation:
+    """Run a network on the clips of a table whose labels it knows.
+
+    Args:
+        network: exported.
+        table: labelled clips.
+        labels: the network's, in the order of its logits.
+        temperature: that the model's card gives.
+        notes: what a reader of the figures must know.
+        quiet: draw no progress bar.
+
+    Raises:
+        SerBatchError: the network knows none of the corpus's labels.
+    """
+    known = np.isin(table.labels, labels)
+    if not known.any():
+        raise SerBatchError(
+            f"{table.corpus} has none of the model's labels ({', '.join(labels)}) but "
+            f"{', '.join(sorted(set(table.labels)))}."
+        )
+    if not known.all():
+        foreign = sorted(set(table.labels) - set(labels))
+        notes = (
+            *notes,
+            f"{int((~known).sum())} clips left out: the model does not know {', '.join(foreign)}.",
+        )
+        table = table.select(known)
+    missing = [label for label in labels if label not in table.labels]
+    if missing:
+        notes = (*notes, f"The corpus has no {', '.join(missing)}; predicting it counts as an error.")
+    return Evaluation(
+        labels,
+        table.names,
+        np.array([labels.index(label) for label in table.labels]),
+        logits_of(network, table, quiet),
+        temperature,
+        table.attributes,
+        notes,
+    )
+
+
+def evaluate_bundle(bundle: Any, table: FeatureTable, quiet: bool = True) -> Evaluation:
+    """Run a bundle on a table; the evaluation notes it when that is not a fair test of the bundle.
+
+    Args:
+        bundle: a `ser_batch.model.bundle.Bundle`.
+        table: labelled clips.
+        quiet: draw no progress bar.
+    """
+    notes = []
+    if table.denoise != bundle.denoise:
+        notes.append(f"Noise reduction is {table.denoise} here; the model was trained with {bundle.denoise}.")
+    training = bundle.card["training"]
+    taught = set(training["speakers"]["train"]) | set(training["speakers"]["validation"])
+    familiar = sorted(taught & set(table.speakers)) if training["corpus"] == table.corpus else []
+    if familiar:
+        notes.append(
+            f"{len(familiar)} of the {len(set(table.speakers))} speakers took part in the training: "
+            "these figures say little about new voices."
+        )
+    network = Network(bundle.network_path)
+    return evaluate(network, table, bundle.labels, bundle.temperature, tuple(notes), quiet)
+
+
+def logits_of(network: Network, table: FeatureTable, quiet: bool = True) -> NDArray[np.float32]:
+    """Logits `[clips, n_classes]` of all clips of a table, as they are."""
+    from tqdm import tqdm
+
+    rows = tqdm(range(len(table)), desc="evaluating", unit="clip", disable=True if quiet else None)
+    return np.stack([network(table.mfcc(slice(row, row + 1))[0]) for row in rows])

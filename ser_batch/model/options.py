@@ -1,0 +1,93 @@
+"""What a training can be told."""
+
+from dataclasses import dataclass, field
+
+from ser_batch.audio.augment import Strengths
+from ser_batch.errors import UsageError
+from ser_batch.model.batches import AUGMENTATIONS
+
+SPLITS = ("speakers", "random")
+WEIGHTS = ("float32", "float16", "int8")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of the network.
+
+    Attributes:
+        stem: channels of the first convolution, which quarters the frames and halves the bands.
+        widths: channels of each residual stage; every stage halves the bands once more.
+        temporal: channels of the convolutions over time that follow.
+        heads: sets of attention weights over the frames.
+        dropout: before the last layer.
+    """
+
+    stem: int = 32
+    widths: tuple[int, ...] = (32, 64, 96)
+    temporal: int = 192
+    heads: int = 2
+    dropout: float = 0.4
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Every choice that a training depends on, apart from its clips; the card records them all.
+
+    Attributes:
+        epochs: at most; the learning rate falls to zero over so many.
+        patience: epochs without a better UAR on the validation speakers after which training stops.
+        batch_size: clips.
+        learning_rate: its peak, after a tenth of the epochs.
+        weight_decay: of AdamW; biases and batch norms have none.
+        average: decay, a step, of the running average of the weights, which is what is kept.
+        label_smoothing: share of the target spread over all classes.
+        votes: share of the target that listeners' votes get, where the corpus has them.
+        class_weights: let every class count alike, however many clips it has.
+        augmentation: `spectrogram`, `waveform` or `none`.
+        strengths: of the spectrogram augmentation.
+        architecture: sizes of the network.
+        split: `speakers`, or `random`: by clip, a leak, for comparison with published figures alone.
+        validation: share of the speakers that stop the training and set the temperature; 0 = none.
+        test: share of the speakers held out for the figures in the card; 0 = none.
+        test_fold: hold out this one of the corpus's own folds instead.
+        cross_validate: train once for each fold, holding it out; then, for use, on all of them.
+        folds: how many, where the corpus has none of its own.
+        seed: of the split, the initial weights, the order and the augmentation.
+        mixed_precision: compute in bfloat16 where it is safe.
+        weights: of the exported network: `float32`, `float16` or `int8`.
+    """
+
+    epochs: int = 50
+    patience: int = 20
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    average: float = 0.995
+    label_smoothing: float = 0.05
+    votes: float = 0.1
+    class_weights: bool = True
+    augmentation: str = "spectrogram"
+    strengths: Strengths = field(default_factory=Strengths)
+    architecture: Architecture = field(default_factory=Architecture)
+    split: str = "speakers"
+    validation: float = 0.12
+    test: float = 0.15
+    test_fold: str | None = None
+    cross_validate: bool = False
+    folds: int = 5
+    seed: int = 0
+    mixed_precision: bool = False
+    weights: str = "float32"
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("augmentation", self.augmentation, AUGMENTATIONS),
+            ("split", self.split, SPLITS),
+            ("weights", self.weights, WEIGHTS),
+        ):
+            if value not in known:
+                raise UsageError(f"Unknown {name} {value!r}; choose among {', '.join(known)}.")
+        if self.cross_validate and (self.split != "speakers" or self.test_fold is not None):
+            raise UsageError(
+                "Cross-validation holds out every fold by itself: give no split and no test fold."
+            )

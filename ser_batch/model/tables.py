@@ -1,0 +1,106 @@
+"""Evaluations and cards as tables for a terminal."""
+
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+
+def evaluation_tables(summary: dict[str, Any], labels: list[str]) -> list[RenderableType]:
+    """Figures, classes, confusion matrix and groups of an evaluation's `summary()`."""
+    headline = (
+        f"{summary['clips']:,} clips: UAR {summary['uar']:.3f}, accuracy {summary['accuracy']:.3f}, "
+        f"macro-F1 {summary['macro_f1']:.3f}\n"
+        f"ECE {summary['ece']:.3f} at temperature {summary['temperature']:.2f}, "
+        f"{summary['ece_uncalibrated']:.3f} without it"
+    )
+    shown: list[RenderableType] = [Text(headline, style="bold")]
+    shown += [Text(note, style="yellow") for note in summary["notes"]]
+    shown += [_classes(summary), _confusion(summary["confusion"], labels)]
+    shown += [_group(attribute, values) for attribute, values in summary["groups"].items()]
+    return shown
+
+
+def card_tables(card: dict[str, Any]) -> list[RenderableType]:
+    """A model's card in full."""
+    training, evaluation = card["training"], card["evaluation"]
+    speakers = ", ".join(f"{len(who)} {part}" for part, who in training["speakers"].items() if who)
+    clips = ", ".join(f"{number:,} {part}" for part, number in training["clips"].items() if number)
+    about = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("model", f"{card['name']}: {card['summary']}"),
+        ("labels", ", ".join(card["labels"])),
+        (
+            "size",
+            f"{card['parameters']:,} parameters, {card['bytes'] / 1e6:.1f} MB, {card['weights']} weights",
+        ),
+        ("denoise", card["denoise"]),
+        ("corpus", training["attribution"] or training["corpus"]),
+        ("speakers", speakers),
+        ("clips", clips),
+        ("trained", f"{card['created']}, epoch {training['best_epoch']} of {training['epochs']} kept"),
+        ("command", card["command"]),
+        ("SHA-256", card["sha256"]),
+        *(("limits" if i == 0 else "", limit) for i, limit in enumerate(card["limits"])),
+        ("measured on", evaluation["on"]),
+    ):
+        if value:
+            about.add_row(Text(name, style="bold"), value)
+    crossed = card.get("cross_validation")
+    tables = [_cross_validation(crossed)] if crossed else []
+    return [about, *tables, *evaluation_tables(evaluation, card["labels"])]
+
+
+def bundles_table(cards: list[dict[str, Any]]) -> Table:
+    """One line a model."""
+    table = Table("model", "UAR", "MB", "denoise", "what it is")
+    for card in cards:
+        crossed = card.get("cross_validation")
+        uar = f"{card['evaluation']['uar']:.3f}"
+        if crossed:
+            uar = f"{crossed['mean']['uar']:.3f} ± {crossed['sd']['uar']:.3f}"
+        table.add_row(card["name"], uar, f"{card['bytes'] / 1e6:.1f}", card["denoise"], card["summary"])
+    return table
+
+
+def _classes(summary: dict[str, Any]) -> Table:
+    table = _numbers("label", "clips", "precision", "recall", "F1")
+    for label, row in summary["per_class"].items():
+        figures = (f"{row[name]:.3f}" for name in ("precision", "recall", "f1"))
+        table.add_row(label, f"{row['clips']:,}", *figures)
+    return table
+
+
+def _confusion(confusion: list[list[int]], labels: list[str]) -> Table:
+    table = _numbers("actual ↓ predicted →", *labels)
+    for label, row in zip(labels, confusion, strict=True):
+        cells = [Text(str(count), style="bold" if labels[i] == label else "") for i, count in enumerate(row)]
+        table.add_row(label, *cells)
+    return table
+
+
+def _group(attribute: str, values: dict[str, dict[str, float]]) -> Table:
+    table = _numbers(attribute, "clips", "UAR", "accuracy")
+    for value, row in values.items():
+        table.add_row(value or "–", f"{row['clips']:,}", f"{row['uar']:.3f}", f"{row['accuracy']:.3f}")
+    return table
+
+
+def _cross_validation(crossed: dict[str, Any]) -> Table:
+    figures = ("uar", "accuracy", "macro_f1", "ece")
+    table = _numbers("held-out fold", "UAR", "accuracy", "macro-F1", "ECE")
+    for fold, row in crossed["folds"].items():
+        table.add_row(fold, *(f"{row[figure]:.3f}" for figure in figures))
+    mean, sd = crossed["mean"], crossed["sd"]
+    table.add_row(
+        "mean ± sd", *(f"{mean[figure]:.3f} ± {sd[figure]:.3f}" for figure in figures), style="bold"
+    )
+    return table
+
+
+def _numbers(first: str, *others: str) -> Table:
+    table = Table(first)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table

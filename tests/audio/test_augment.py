@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+
+from ser_batch.audio import augment, features
+from ser_batch.audio.augment import Strengths
+from ser_batch.audio.windows import load
+
+STILL = Strengths(0, 0, 0, 0, 0, (0, 0), 0, 0, 0, 0, 0)
+FRAMES = np.array([188, 150, 120, 90, 40, 5, 1])
+
+
+@pytest.fixture
+def clips(rng):
+    """Clips of several lengths, 0 dB at their loudest, with ripples that a warp moves."""
+    bands = rng.uniform(-70, -20, (len(FRAMES), 188, 128)).astype(np.float32)
+    bands[:, 0, 60] = 0
+    bands[np.arange(188) >= FRAMES[:, None]] = -80
+    return bands
+
+
+def padding_of(frames):
+    return np.arange(188) >= frames[:, None]
+
+
+def test_without_strength_nothing_changes(clips, rng):
+    changed, frames = augment.spectrogram(clips, FRAMES, rng, STILL)
+    np.testing.assert_allclose(changed, clips, atol=1e-4)
+    np.testing.assert_array_equal(frames, FRAMES)
+
+
+def test_everything_stays_in_range_and_the_padding_silent(clips, rng):
+    strong = Strengths(stretch=0.3, time_warp=20, frequency_warp=0.2, noise_share=1, snr_db=(-5, 5))
+    given = clips.copy()
+    for _ in range(20):
+        changed, frames = augment.spectrogram(clips, FRAMES, rng, strong)
+        assert changed.dtype == np.float32
+        assert changed.min() >= -80
+        assert changed.max() <= 1e-4
+        assert np.all(changed[padding_of(frames)] == -80)
+        assert np.all((frames >= 1) & (frames <= 188))
+    np.testing.assert_array_equal(clips, given)
+
+
+def test_one_seed_gives_one_result(clips):
+    first, again, other = (
+        augment.spectrogram(clips, FRAMES, np.random.default_rng(seed), Strengths())[0] for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_a_slower_clip_is_longer(clips, rng):
+    strengths = Strengths(0.25, 0, 0, 0, 0, (0, 0), 0, 0, 0, 0, 0)
+    _, frames = augment.warp(clips, FRAMES, rng, strengths)
+    assert np.all(frames <= np.minimum(188, np.ceil(FRAMES / 0.75)))
+    assert np.all(frames >= np.floor(FRAMES / 1.25))
+    assert (frames != FRAMES).any()
+
+
+def test_a_shift_rolls_the_clip_within_itself(rng):
+    strengths = Strengths(0, 0, 20, 0, 0, (0, 0), 0, 0, 0, 0, 0)
+    clip = np.full((1, 188, 128), -80, np.float32)
+    clip[0, :100] = np.linspace(-50, 0, 100)[:, None]
+    rolled, frames = augment.warp(clip, np.array([100]), rng, strengths)
+    assert frames == [100]
+    np.testing.assert_allclose(np.sort(rolled[0, :100, 0]), clip[0, :100, 0], atol=1e-4)
+    assert abs(int(rolled[0, :, 0].argmax()) - 99) % 100 <= 20 or rolled[0, :, 0].argmax() < 20
+
+
+def test_a_frequency_warp_moves_a_tone_by_its_factor(rng):
+    strengths = Strengths(0, 0, 0, 0.1, 0, (0, 0), 0, 0, 0, 0, 0)
+    clip = np.full((64, 188, 128), -60, np.float32)
+    clip[:, :, 70] = 0
+    warped, _ = augment.warp(clip, np.full(64, 188), rng, strengths)
+    centres = augment._band_centres()
+    ratios = centres[warped[:, 50].argmax(axis=1)] / centres[70]
+    assert 0.87 <= ratios.min() < 0.96
+    assert 1.04 < ratios.max() <= 1.14
+
+
+def test_a_silent_clip_stays_silent(rng):
+    silence = np.full((2, 188, 128), -80, np.float32)
+    warped, _ = augment.warp(silence, np.array([188, 60]), rng, Strengths())
+    assert np.all(warped == -80)
+
+
+def test_noise_has_the_signal_to_noise_ratio_that_was_asked_for(rng):
+    """Against the same mixture made of audio: white noise of 10 dB in the waveform."""
+    strengths = Strengths(noise_share=1, snr_db=(10, 10))
+    time = np.arange(48_000) / 16_000
+    voice = sum(np.sin(2 * np.pi * 150 * k * time) / k for k in range(1, 30)) * np.sin(2 * np.pi * time) ** 2
+    voice = voice.astype(np.float32)
+    noise = rng.normal(0, np.sqrt(np.mean(voice**2) / 10), len(voice)).astype(np.float32)
+    expected = features.log_mel(voice + noise)
+    clean = np.repeat(features.log_mel(voice)[None], 64, axis=0)
+    noisy = augment.add_noise(clean, np.full(64, 188), rng, strengths)
+    # brown noise is loud where white is not: the whitest of the 64 draws must fit
+    distance = np.abs(noisy - expected).mean(axis=(1, 2))
+    assert distance.min() < 4
+    assert np.abs(noisy.mean(axis=1) - expected.mean(axis=0)).mean(axis=1).min() < 1
+
+
+def test_masks_blank_runs_with_the_clips_mean(rng):
+    strengths = Strengths(time_masks=1, time_mask_frames=20, band_masks=1, band_mask_bands=10)
+    bands = rng.uniform(-60, 0, (200, 188, 128)).astype(np.float32)
+    frames = np.full(200, 160)
+    bands[:, 160:] = -80
+    masked = augment.mask(bands, frames, rng, strengths)
+    changed = masked != bands
+    assert not changed[:, 160:].any()
+    mean = bands[:, :160].mean(axis=(1, 2))
+    np.testing.assert_allclose(masked[changed], np.repeat(mean, changed.sum(axis=(1, 2))), rtol=1e-4)
+    whole_frames = changed[:, :160].all(axis=2).sum(axis=1)
+    whole_bands = changed[:, :160].all(axis=1).sum(axis=1)
+    assert 15 < whole_frames.max() <= 20
+    assert 7 < whole_bands.max() <= 10
+
+
+def test_mixup_blends_targets_as_it_blends_clips(clips, rng):
+    targets = np.eye(len(clips), dtype=np.float32)
+    mixed, shares = augment.mixup(clips, targets, rng, 0.4)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
+    assert np.all(shares.diagonal() >= 0.5)
+    np.testing.assert_allclose(mixed, np.einsum("ij,jtf->itf", shares, clips), atol=1e-3)
+
+
+@pytest.mark.parametrize("change", [augment.noise_wave, augment.shift_wave])
+def test_waveform_noise_and_shift(change, rng):
+    samples = np.sin(np.arange(20_000) / 10).astype(np.float32)
+    changed = change(samples, rng)
+    assert changed.dtype == np.float32
+    assert changed.shape == samples.shape
+    assert (changed != samples).any()
+    if change is augment.noise_wave:
+        assert np.std(changed - samples) <= 0.035 * 1.05
+    else:
+        np.testing.assert_array_equal(np.sort(changed), np.sort(samples))
+
+
+@pytest.mark.slow
+def test_waveform_stretch_and_pitch(rng):
+    time = np.arange(32_000) / 16_000
+    samples = np.sin(2 * np.pi * 440 * time).astype(np.float32)
+    slower = augment.stretch_wave(samples, rng)
+    assert 32_000 / 1.26 <= len(slower) <= 32_000 / 0.79
+    higher = augment.pitch_wave(samples, rng)
+    assert len(higher) == len(samples)
+    hertz = np.abs(np.fft.rfft(higher)).argmax() / 2
+    assert 440 / 1.13 <= hertz <= 440 * 1.13
+    assert augment.waveform(samples, rng).dtype == np.float32
+
+
+def test_speech_is_recognisable_after_a_gentle_change(samples, rng):
+    """Real speech keeps its shape: a small warp leaves most of the log-mel within a few dB of where it was."""
+    found = sorted(samples.rglob("*.flac"))
+    if not found:
+        pytest.skip("samples/ is empty")
+    bands = features.log_mel(load(str(found[0]), 3.0))[None]
+    gentle = Strengths(0.01, 1, 0, 0.01, 0, (0, 0), 0, 0, 0, 0, 0)
+    changed, _ = augment.warp(bands, np.array([188]), rng, gentle)
+    assert np.corrcoef(changed.ravel(), bands.ravel())[0, 1] > 0.9

@@ -1,0 +1,79 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ser_batch.audio import features
+from ser_batch.audio.augment import Strengths
+from ser_batch.model.batches import Batches, balanced_weights, soft_targets
+
+LABELS = ["angry", "neutral", "sad"]
+
+
+@pytest.fixture
+def plain(table):
+    rows = np.arange(0, len(table), 2)
+    targets = soft_targets(table, LABELS, 0, 0)
+    return Batches(table, rows, targets, np.ones(3, np.float32), 10, "none", Strengths(), seed=1)
+
+
+def test_without_augmentation_batches_are_the_table(plain, table):
+    seen = np.concatenate([batch.mfcc for batch in plain.epoch(0)])
+    expected = table.mfcc(plain.rows)
+    assert len(seen) == len(plain) * 10 == 50
+    assert {clip.tobytes() for clip in seen} <= {clip.tobytes() for clip in expected}
+    assert len({clip.tobytes() for clip in seen}) == 50
+
+
+def test_an_epoch_is_the_same_each_time_and_unlike_the_next(plain):
+    augmented = replace(plain, augmentation="spectrogram")
+    first, again, other = ([batch.mfcc for batch in augmented.epoch(n)] for n in (3, 3, 4))
+    np.testing.assert_array_equal(first, again)
+    assert (np.array(first) != np.array(other)).any()
+
+
+def test_augmented_clips_differ_from_the_table_and_mix_targets(plain, table):
+    augmented = replace(plain, augmentation="spectrogram")
+    batch = next(iter(augmented.epoch(0)))
+    clips = {clip.tobytes() for clip in table.mfcc()}
+    assert not any(clip.tobytes() in clips for clip in batch.mfcc)
+    np.testing.assert_allclose(batch.targets.sum(axis=1), 1, rtol=1e-5)
+    assert ((batch.targets > 0.01) & (batch.targets < 0.99)).any()
+
+
+def test_waveform_augmentation_works_on_audio_of_training_clips_only(plain):
+    asked = []
+
+    def audio(row):
+        asked.append(row)
+        return np.random.default_rng(row).normal(0, 0.1, 30_000 + row).astype(np.float32)
+
+    # noise and shift alone leave librosa's slow first call out
+    batches = replace(plain, augmentation="waveform", audio=audio, size=3, rows=plain.rows[:3])
+    batch = next(iter(batches.epoch(0)))
+    assert sorted(asked) == plain.rows[:3].tolist()
+    assert batch.mfcc.shape == (3, features.N_FRAMES, features.N_MELS)
+
+
+def test_weights_follow_mixed_targets(plain):
+    weighted = replace(plain, class_weights=np.array([1, 2, 3], "f"), augmentation="spectrogram")
+    batch = next(iter(weighted.epoch(0)))
+    np.testing.assert_allclose(batch.weights, batch.targets @ [1, 2, 3], rtol=1e-5)
+
+
+def test_balanced_weights_make_classes_count_alike():
+    classes = np.array([0] * 6 + [1] * 3 + [2])
+    weights = balanced_weights(classes, 3)
+    np.testing.assert_allclose(weights * np.bincount(classes), 10 / 3)
+    assert weights[classes].mean() == pytest.approx(1)
+
+
+def test_votes_and_smoothing_soften_targets(make_table):
+    table = make_table(clips_each=1, speakers=("ada",))
+    np.testing.assert_allclose(soft_targets(table, LABELS, 0.2, 0), np.eye(3))
+    votes = {"angry": ["3", "0", ""], "neutral": ["1", "0", "2"], "sad": ["0", "0", "2"]}
+    table.attributes |= {f"vote_{label}": column for label, column in votes.items()}
+    soft = soft_targets(table, LABELS, 0.2, 0)
+    np.testing.assert_allclose(soft, [[0.95, 0.05, 0], [0, 1, 0], [0, 0.1, 0.9]])
+    smooth = soft_targets(table, LABELS, 0.2, 0.3)
+    np.testing.assert_allclose(smooth, 0.7 * soft + 0.1, rtol=1e-6)
