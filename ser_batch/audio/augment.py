@@ -1,8 +1,8 @@
 """Augmentation: a clip as it might have been said or recorded otherwise. For the training iterator alone.
 
 Each of the four waveform changes has a quick counterpart on spectrograms. Those come in batches
-`[clips, 188, 128]`, in dB relative to the loudest cell, between -80 and 0; from a clip's `frames` on they are
-padding and stay at -80.
+`[clips, frames, bands]`, in dB relative to the loudest cell, between -80 and 0; beyond a clip's own number of
+frames they are padding and stay at -80.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.audio import features
-from ser_batch.audio.features import FLOOR_DB, N_FRAMES, N_MELS
+from ser_batch.audio.features import FLOOR_DB, N_MELS
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -23,6 +23,7 @@ NOISE_OF_PEAK = 0.035
 STRETCH_RATES = (0.8, 1.25)
 SHIFT_SAMPLES = 5_000
 PITCH_SEMITONES = 2.0
+EQUALISER_WAVES = 4
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,12 @@ class Strengths:
     """How far the spectrogram augmentations go; each is drawn uniformly, for each clip anew.
 
     Attributes:
+        crops: lengths in frames, of which each batch is cut to one; () for whole clips.
         stretch: the rate of speech lies between 1 - stretch and 1 + stretch.
         time_warp: a place within the clip moves by up to this many frames, its ends stay.
         shift: the clip is rolled around by up to this many frames; 20 are 5,000 samples.
         frequency_warp: frequencies are scaled by 1 - frequency_warp to 1 + frequency_warp.
+        equaliser_db: deviation of a smooth curve over the bands that is added, a microphone's say.
         noise_share: the share of the clips that noise is added to.
         snr_db: the range of its signal-to-noise ratio.
         time_masks: how many runs of frames are blanked,
@@ -43,17 +46,19 @@ class Strengths:
         mixup: alpha of the Beta distribution from which two clips' shares are drawn; 0 mixes none.
     """
 
-    stretch: float = 0.15
-    time_warp: float = 6.0
+    crops: tuple[int, ...] = (112, 128, 144)
+    stretch: float = 0.12
+    time_warp: float = 4.0
     shift: int = 20
-    frequency_warp: float = 0.1
+    frequency_warp: float = 0.08
+    equaliser_db: float = 2.0
     noise_share: float = 0.4
-    snr_db: tuple[float, float] = (5.0, 35.0)
-    time_masks: int = 2
-    time_mask_frames: int = 20
-    band_masks: int = 2
-    band_mask_bands: int = 14
-    mixup: float = 0.3
+    snr_db: tuple[float, float] = (3.0, 28.0)
+    time_masks: int = 1
+    time_mask_frames: int = 16
+    band_masks: int = 1
+    band_mask_bands: int = 12
+    mixup: float = 0.0
 
 
 def waveform(samples: Array, rng: Rng) -> Array:
@@ -92,20 +97,31 @@ def pitch_wave(samples: Array, rng: Rng) -> Array:
 
 
 def spectrogram(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:
-    """Warp, add noise to, and mask a batch of spectrograms.
+    """Crop, warp, equalise, add noise to, and mask a batch of spectrograms.
 
     Args:
-        bands: float32 `[clips, 188, 128]` in dB.
+        bands: float32 `[clips, frames, 128]` in dB.
         frames: `[clips]`, how many frames of each are audio.
         rng: source of all chance.
         strengths: how far to go.
 
     Returns:
-        The changed batch, and its frames: a slower clip is longer.
+        The changed batch, and how many frames of each are audio now.
     """
+    if strengths.crops:
+        bands, frames = crop(bands, frames, rng, rng.choice(strengths.crops))
     bands, frames = warp(bands, frames, rng, strengths)
+    bands = equalise(bands, frames, rng, strengths)
     bands = add_noise(bands, frames, rng, strengths)
     return mask(bands, frames, rng, strengths), frames
+
+
+def crop(bands: Array, frames: Ints, rng: Rng, length: int) -> tuple[Array, Ints]:
+    """Cut a batch to `length` frames, from a random place within each clip's audio."""
+    start = rng.integers(0, np.maximum(frames - length, 0) + 1)
+    rows = start[:, None] + np.arange(length)
+    frames = np.minimum(frames, length)
+    return _relative_to_loudest(bands[np.arange(len(bands))[:, None], rows], frames), frames
 
 
 def warp(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:
@@ -113,10 +129,20 @@ def warp(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Ar
 
     Source of the latter: N. Jaitly and G. Hinton, "Vocal Tract Length Perturbation (VTLP)", 2013.
     """
-    in_time, frames = _time_positions(frames, rng, strengths)
+    in_time, frames = _time_positions(frames, bands.shape[1], rng, strengths)
     bands = _resample(bands, in_time)
     bands = _resample(bands.swapaxes(1, 2), _band_positions(len(bands), rng, strengths)).swapaxes(1, 2)
     return _relative_to_loudest(bands, frames), frames
+
+
+def equalise(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Array:
+    """Add four cosines over the bands of random size; arguments as for `spectrogram`."""
+    if not strengths.equaliser_db:
+        return bands
+    wave = np.arange(1, EQUALISER_WAVES + 1)[:, None]
+    cosines = np.cos(np.pi * wave * np.arange(N_MELS) / (N_MELS - 1)) / np.sqrt(wave)
+    sizes = rng.normal(0, strengths.equaliser_db, (len(bands), EQUALISER_WAVES))
+    return _relative_to_loudest(bands + (sizes @ cosines).astype(np.float32)[:, None], frames)
 
 
 def add_noise(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Array:
@@ -125,7 +151,7 @@ def add_noise(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Arr
     if not len(noisy):
         return bands
     speech = _power(bands[noisy])
-    bank = _white_noise()
+    bank = _white_noise()[:, : bands.shape[1]]
     noise = bank[rng.integers(len(bank), size=len(noisy))]
     # power falls with the frequency to the power of 0 (white), 1 (pink), 2 (brown), or anything between
     slope = rng.uniform(0, 2, len(noisy)).astype(np.float32)
@@ -146,11 +172,12 @@ def mask(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Array:
 
     Source: D. Park et al., "SpecAugment", Interspeech 2019. No run of frames exceeds a quarter of its clip.
     """
-    heard = np.arange(N_FRAMES) < frames[:, None]
+    n_frames = bands.shape[1]
+    heard = np.arange(n_frames) < frames[:, None]
     longest = np.minimum(strengths.time_mask_frames, frames // 4)
     hidden_frames = np.zeros_like(heard)
     for _ in range(strengths.time_masks):
-        hidden_frames |= _runs(N_FRAMES, longest, frames, rng)
+        hidden_frames |= _runs(n_frames, longest, frames, rng)
     hidden_bands = np.zeros((len(bands), N_MELS), bool)
     for _ in range(strengths.band_masks):
         widest = np.full(len(bands), strengths.band_mask_bands)
@@ -167,7 +194,7 @@ def mixup(bands: Array, targets: Array, rng: Rng, alpha: float) -> tuple[Array, 
     Source: H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
 
     Args:
-        bands: float32 `[clips, 188, 128]` in dB.
+        bands: float32 `[clips, frames, 128]` in dB.
         targets: float32 `[clips, n_classes]`.
         rng: source of all chance.
         alpha: of Beta(alpha, alpha), from which a clip's share in the blend is drawn.
@@ -181,13 +208,13 @@ def mixup(bands: Array, targets: Array, rng: Rng, alpha: float) -> tuple[Array, 
     return mixed, share[:, None] * targets + (1 - share)[:, None] * targets[other]
 
 
-def _time_positions(frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:
-    """Draw where each new frame lies in the old clip, `[clips, 188]`, and how many are audio, `[clips]`."""
+def _time_positions(frames: Ints, n_frames: int, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:
+    """Draw where each new frame lies in the old clip, `[clips, n_frames]`, and how many are audio, `[clips]`."""
     old = frames[:, None]
     rate = 1 + strengths.stretch * rng.uniform(-1, 1, old.shape)
-    new = np.clip(np.rint(old / rate), 1, N_FRAMES).astype(np.int64)
+    new = np.clip(np.rint(old / rate), 1, n_frames).astype(np.int64)
     shift = rng.integers(-strengths.shift, strengths.shift + 1, old.shape)
-    position = (np.arange(N_FRAMES) - shift) % new * rate
+    position = (np.arange(n_frames) - shift) % new * rate
     anchor = old * rng.uniform(0.25, 0.75, old.shape)
     move = np.minimum(strengths.time_warp, old / 8) * rng.uniform(-1, 1, old.shape)
     position = position + move * np.minimum(position / anchor, (old - position) / (old - anchor))
@@ -225,7 +252,7 @@ def _runs(n: int, longest: Ints, ends: Ints, rng: Rng) -> NDArray[np.bool_]:
 
 def _relative_to_loudest(bands: Array, frames: Ints) -> Array:
     """Shift each clip so that its loudest cell is 0 dB, and silence it from `frames` on. Works in place."""
-    padding = np.arange(N_FRAMES) >= frames[:, None]
+    padding = np.arange(bands.shape[1]) >= frames[:, None]
     bands[padding] = FLOOR_DB
     loudest = bands.max(axis=(1, 2), keepdims=True)
     # a clip of silence stays silence
@@ -239,7 +266,7 @@ def _power(bands: Array) -> Array:
 
 def _loudness(power: Array, frames: Ints) -> NDArray[np.float64]:
     """Mean power of each clip over its true frames, `[clips]`: the bands count by their width."""
-    heard = np.arange(N_FRAMES) < frames[:, None]
+    heard = np.arange(power.shape[1]) < frames[:, None]
     return ((power @ _band_widths()) * heard).sum(axis=1) / frames
 
 

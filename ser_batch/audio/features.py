@@ -126,16 +126,21 @@ def _hann() -> Array:
 
 @cache
 def mel_filters() -> Array:
-    """Slaney's mel filter bank with unit area per band, `[513, 128]`: librosa's, without importing numba.
-
-    Source: M. Slaney, "Auditory Toolbox", 1998: linear below 1 kHz (200/3 Hz a mel), logarithmic above.
-    """
-    break_mel, log_step = 15.0, np.log(6.4) / 27
-    top_mel = break_mel + np.log(SAMPLE_RATE / 2 / 1000) / log_step
-    mels = np.linspace(0, top_mel, N_MELS + 2)
-    edges = np.where(mels < break_mel, mels * 200 / 3, 1000 * np.exp(log_step * (mels - break_mel)))
+    """Slaney's mel filter bank with unit area per band, `[513, 128]`: librosa's, without importing numba."""
+    edges = mel_edges(N_MELS)
     bins = np.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1)[:, None]
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     triangles = np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre))
     bank: Array = (np.maximum(0, triangles) * 2 / (high - low)).astype(np.float32)
     return bank
+
+
+def mel_edges(n_mels: int) -> NDArray[np.float64]:
+    """Where the bands of a filter bank up to 8 kHz begin, peak and end: `[n_mels + 2]` in Hz.
+
+    Source: M. Slaney, "Auditory Toolbox", 1998: linear below 1 kHz (200/3 Hz a mel), logarithmic above.
+    """
+    break_mel, log_step = 15.0, np.log(6.4) / 27
+    top_mel = break_mel + np.log(SAMPLE_RATE / 2 / 1000) / log_step
+    mels = np.linspace(0, top_mel, n_mels + 2)
+    return np.where(mels < break_mel, mels * 200 / 3, 1000 * np.exp(log_step * (mels - break_mel)))

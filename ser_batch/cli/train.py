@@ -25,9 +25,9 @@ import click
     help="Epochs without a better UAR on the validation speakers before training stops.",
 )
 @click.option(
-    "--batch-size", type=click.IntRange(min=2), default=64, show_default=True, help="Clips in a batch."
+    "--batch-size", type=click.IntRange(min=2), default=32, show_default=True, help="Clips in a batch."
 )
-@click.option("--learning-rate", type=float, default=2e-3, show_default=True, help="Its peak.")
+@click.option("--learning-rate", type=float, default=1.5e-3, show_default=True, help="Its peak.")
 @click.option(
     "--augment",
     "augmentation",

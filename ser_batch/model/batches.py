@@ -20,7 +20,7 @@ Audio = Callable[[int], Array]
 
 
 class Batch(NamedTuple):
-    """MFCCs `[clips, 188, 128]`, targets `[clips, n_classes]` that sum to 1, and the weights `[clips]`."""
+    """MFCCs `[clips, frames, 128]`, targets `[clips, n_classes]` that sum to 1, and the weights `[clips]`."""
 
     mfcc: Array
     targets: Array
@@ -30,6 +30,8 @@ class Batch(NamedTuple):
 @dataclass(frozen=True)
 class Batches:
     """The training clips in random order, augmented anew in each epoch, in batches of equal size.
+
+    Cropped, a batch has fewer than 188 frames.
 
     Attributes:
         table: where the clips are.

@@ -4,6 +4,7 @@ import csv
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ class Evaluation:
             "accuracy": metrics.accuracy(confusion),
         }
 
-    def save(self, out: str | Path) -> None:
+    def save(self, out: str | PathLike[str]) -> None:
         """Write metrics.json, predictions.csv, confusion.csv and the pictures of the last and of calibration.
 
         Raises:

@@ -13,34 +13,40 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from ser_batch.audio.features import FLOOR_DB, N_FRAMES, N_MELS, rotate
+from ser_batch.model.batch_norm import BatchNorm
 from ser_batch.model.options import Architecture
 
 QUIETEST_FRAME_DB = FLOOR_DB + 0.5
 BATCH_NORM_MOMENTUM = 0.9
 
+# row k is the k-th basis function over the bands; the 0-th is constant
+_DCT = rotate(np.eye(N_MELS, dtype=np.float32)).T
+_DCT_BUT_FIRST = np.concatenate([np.zeros_like(_DCT[:1]), _DCT[1:]])
 
-def build(n_classes: int, sizes: Architecture) -> keras.Model:
-    """Make a network with random weights: `[batch, 188, 128]` MFCCs in, `[batch, n_classes]` logits out.
 
+def build(n_classes: int, sizes: Architecture, frames: int | None = N_FRAMES) -> keras.Model:
+    """Make a network with random weights: `[batch, frames, 128]` MFCCs in, `[batch, n_classes]` logits out.
+
+    With `frames=None` it takes any number, as long as one batch has but one; the weights are the same.
     Squeeze-and-excitation: J. Hu et al., CVPR 2018. Attentive statistics: K. Okabe et al., Interspeech 2018.
     """
-    mfcc = keras.Input((N_FRAMES, N_MELS), name="mfcc")
-    bands = InverseDCT(name="log_mel")(mfcc)
-    heard = HeardFrames(name="heard")(bands)
-    x = Normalise(name="normalise")(bands, heard)
+    mfcc = keras.Input((frames, N_MELS), name="mfcc")
+    bands = InverseDCT(name="log_mel", dtype="float32")(mfcc)
+    heard = HeardFrames(name="heard", dtype="float32")(bands)
+    x = Normalise(name="normalise", dtype="float32")(bands, heard)
     x = _convolve(x, sizes.stem, (9, 5), (4, 2))
     heard = layers.MaxPooling1D(4, padding="same", dtype="float32")(heard)
     for width in sizes.widths:
         x = _convolve(x, width, 3, (1, 2))
         x = _residual(x, heard, width)
-    x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
+    x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
     x = layers.SpatialDropout1D(0.1)(x)
     x = _convolve_time(x, sizes.temporal, 1)
     x = layers.Add()([x, _convolve_time(x, sizes.temporal, 3)])
     x = layers.Add()([x, _convolve_time(x, sizes.temporal, 3, dilation=2)])
     scores = layers.Dense(sizes.heads)(layers.Dense(64, activation="tanh")(x))
-    x = AttentiveStatistics(name="pool")(x, scores, heard)
-    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
+    x = AttentiveStatistics(name="pool", dtype="float32")(x, scores, heard)
+    x = BatchNorm(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.Dropout(sizes.dropout)(x)
     return keras.Model(mfcc, layers.Dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
 
@@ -57,23 +63,14 @@ class InverseDCT(layers.Layer):
     The first coefficient, which is large, is added apart, so that reduced precision spares the others.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**_float32(settings))
-        self._basis = rotate(np.eye(N_MELS, dtype=np.float32)).T
-        self._first = self._basis[0, 0]
-        self._basis = np.concatenate([np.zeros_like(self._basis[:1]), self._basis[1:]])
-
     def call(self, mfcc: Any) -> Any:
         """Rotate by the transpose of the orthonormal DCT-II."""
-        return ops.matmul(mfcc, ops.convert_to_tensor(self._basis)) + mfcc[:, :, :1] * self._first
+        return ops.matmul(mfcc, ops.convert_to_tensor(_DCT_BUT_FIRST)) + mfcc[:, :, :1] * _DCT[0, 0]
 
 
 @keras.saving.register_keras_serializable("ser_batch")
 class HeardFrames(layers.Layer):
     """1 for a frame with any band above the floor, 0 for padding: `[batch, frames, 1]` from log-mel."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**_float32(settings))
 
     def call(self, bands: Any) -> Any:
         """Compare each frame's loudest band with the floor."""
@@ -87,9 +84,6 @@ class Normalise(layers.Layer):
     The first is standardised by each band's mean and deviation among the training speakers; from the second the
     clip's own mean of each band is taken, which removes the recording's colour.
     """
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**_float32(settings))
 
     def build(self, *shapes: Any) -> None:
         """Make room for the statistics of the training speakers."""
@@ -121,9 +115,6 @@ class HeardMean(layers.Layer):
 class AttentiveStatistics(layers.Layer):
     """Weighted mean and deviation over true frames, `[batch, heads * 2 * channels]`."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**_float32(settings))
-
     def call(self, x: Any, scores: Any, heard: Any) -> Any:
         """Pool `x` `[batch, frames, channels]` by the softmax of `scores` `[batch, frames, heads]`."""
         weights = ops.softmax(scores - (1 - heard) * 1e4, axis=1)
@@ -136,11 +127,6 @@ class AttentiveStatistics(layers.Layer):
         return ops.concatenate(statistics, axis=-1)
 
 
-def _float32(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings of a layer that computes in float32 whatever the precision of the rest."""
-    return {**settings, "dtype": "float32"}
-
-
 def _convolve(x: Any, width: int, kernel: int | tuple[int, int], strides: int | tuple[int, int] = 1) -> Any:
     return layers.ReLU()(_convolve_linear(x, width, kernel, strides))
 
@@ -151,14 +137,14 @@ def _convolve_linear(
     x = layers.Conv2D(
         width, kernel, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal"
     )(x)
-    return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
+    return BatchNorm(momentum=BATCH_NORM_MOMENTUM)(x)
 
 
 def _convolve_time(x: Any, width: int, kernel: int, dilation: int = 1) -> Any:
     x = layers.Conv1D(
         width, kernel, padding="same", dilation_rate=dilation, use_bias=False, kernel_initializer="he_normal"
     )(x)
-    return layers.ReLU()(layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x))
+    return layers.ReLU()(BatchNorm(momentum=BATCH_NORM_MOMENTUM)(x))
 
 
 def _residual(x: Any, heard: Any, width: int) -> Any:

@@ -59,10 +59,10 @@ class TrainOptions:
 
     epochs: int = 50
     patience: int = 20
-    batch_size: int = 64
-    learning_rate: float = 2e-3
+    batch_size: int = 32
+    learning_rate: float = 1.5e-3
     weight_decay: float = 0.05
-    average: float = 0.995
+    average: float = 0.996
     label_smoothing: float = 0.05
     votes: float = 0.1
     class_weights: bool = True

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ Array = NDArray[np.float32]
 
 def fit(
     table: FeatureTable,
-    out: str | Path,
+    out: str | PathLike[str],
     options: TrainOptions | None = None,
     *,
     audio: Audio | None = None,
@@ -239,7 +240,7 @@ def _train_network(
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if options.mixed_precision else "float32")
     try:
-        model = network.build(len(labels), options.architecture)
+        model = network.build(len(labels), options.architecture, frames=None)
     finally:
         keras.config.set_dtype_policy(policy)
     network.set_normaliser(model, *band_statistics(table, rows))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,17 @@ from ser_batch.audio import augment, features
 from ser_batch.audio.augment import Strengths
 from ser_batch.audio.windows import load
 
-STILL = Strengths(0, 0, 0, 0, 0, (0, 0), 0, 0, 0, 0, 0)
+STILL = Strengths(
+    crops=(),
+    stretch=0,
+    time_warp=0,
+    shift=0,
+    frequency_warp=0,
+    equaliser_db=0,
+    noise_share=0,
+    time_masks=0,
+    band_masks=0,
+)
 FRAMES = np.array([188, 150, 120, 90, 40, 5, 1])
 
 
@@ -29,7 +41,9 @@ def test_without_strength_nothing_changes(clips, rng):
 
 
 def test_everything_stays_in_range_and_the_padding_silent(clips, rng):
-    strong = Strengths(stretch=0.3, time_warp=20, frequency_warp=0.2, noise_share=1, snr_db=(-5, 5))
+    strong = Strengths(
+        crops=(188,), stretch=0.3, time_warp=20, frequency_warp=0.2, noise_share=1, snr_db=(-5, 5)
+    )
     given = clips.copy()
     for _ in range(20):
         changed, frames = augment.spectrogram(clips, FRAMES, rng, strong)
@@ -43,14 +57,45 @@ def test_everything_stays_in_range_and_the_padding_silent(clips, rng):
 
 def test_one_seed_gives_one_result(clips):
     first, again, other = (
-        augment.spectrogram(clips, FRAMES, np.random.default_rng(seed), Strengths())[0] for seed in (1, 1, 2)
+        augment.spectrogram(clips, FRAMES, np.random.default_rng(seed), Strengths(crops=(120,)))[0]
+        for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
+def test_a_crop_is_a_piece_of_the_clip(clips, rng):
+    cut, frames = augment.crop(clips, FRAMES, rng, 100)
+    np.testing.assert_array_equal(frames, np.minimum(FRAMES, 100))
+    for clip, piece, n in zip(clips, cut, frames, strict=True):
+        assert piece.shape == (100, 128)
+        assert piece.max() == 0
+        raised = piece[:n, 64] - piece[0, 64]
+        places = [
+            k for k in range(188 - 99) if np.allclose(clip[k : k + n, 64] - clip[k, 64], raised, atol=1e-3)
+        ]
+        assert len(places) == 1 or n == 1
+        assert np.all(piece[n:] == -80)
+
+
+def test_batches_are_cut_to_one_of_the_lengths(clips, rng):
+    lengths = {
+        augment.spectrogram(clips, FRAMES, rng, Strengths(crops=(96, 120)))[0].shape[1] for _ in range(20)
+    }
+    assert lengths == {96, 120}
+
+
+def test_the_equaliser_colours_all_frames_alike(clips, rng):
+    coloured = augment.equalise(clips, FRAMES, rng, replace(STILL, equaliser_db=3))
+    curve = (coloured - clips)[:3, :100]
+    # the floor hides what would fall below it
+    assert np.ptp(curve, axis=1)[coloured[:3, :100].min(axis=1) > -80].max() < 1e-3
+    assert 1 < curve.std(axis=2).max() < 12
+    np.testing.assert_allclose(coloured.max(axis=(1, 2)), 0, atol=1e-4)
+
+
 def test_a_slower_clip_is_longer(clips, rng):
-    strengths = Strengths(0.25, 0, 0, 0, 0, (0, 0), 0, 0, 0, 0, 0)
+    strengths = replace(STILL, stretch=0.25)
     _, frames = augment.warp(clips, FRAMES, rng, strengths)
     assert np.all(frames <= np.minimum(188, np.ceil(FRAMES / 0.75)))
     assert np.all(frames >= np.floor(FRAMES / 1.25))
@@ -58,7 +103,7 @@ def test_a_slower_clip_is_longer(clips, rng):
 
 
 def test_a_shift_rolls_the_clip_within_itself(rng):
-    strengths = Strengths(0, 0, 20, 0, 0, (0, 0), 0, 0, 0, 0, 0)
+    strengths = replace(STILL, shift=20)
     clip = np.full((1, 188, 128), -80, np.float32)
     clip[0, :100] = np.linspace(-50, 0, 100)[:, None]
     rolled, frames = augment.warp(clip, np.array([100]), rng, strengths)
@@ -68,7 +113,7 @@ def test_a_shift_rolls_the_clip_within_itself(rng):
 
 
 def test_a_frequency_warp_moves_a_tone_by_its_factor(rng):
-    strengths = Strengths(0, 0, 0, 0.1, 0, (0, 0), 0, 0, 0, 0, 0)
+    strengths = replace(STILL, frequency_warp=0.1)
     clip = np.full((64, 188, 128), -60, np.float32)
     clip[:, :, 70] = 0
     warped, _ = augment.warp(clip, np.full(64, 188), rng, strengths)
@@ -156,6 +201,6 @@ def test_speech_is_recognisable_after_a_gentle_change(samples, rng):
     if not found:
         pytest.skip("samples/ is empty")
     bands = features.log_mel(load(str(found[0]), 3.0))[None]
-    gentle = Strengths(0.01, 1, 0, 0.01, 0, (0, 0), 0, 0, 0, 0, 0)
+    gentle = replace(STILL, stretch=0.01, time_warp=1, frequency_warp=0.01)
     changed, _ = augment.warp(bands, np.array([188]), rng, gentle)
     assert np.corrcoef(changed.ravel(), bands.ravel())[0, 1] > 0.9

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ser_batch.audio import features
+from ser_batch.audio.augment import Strengths
 from ser_batch.model.bundle import Bundle
 from ser_batch.model.options import Architecture, TrainOptions
 from ser_batch.model.table import FeatureTable
@@ -15,7 +16,14 @@ LABELS = ("angry", "neutral", "sad")
 SPEAKERS = ("ada", "bob", "cyd", "dan", "eve", "fay")
 TINY = Architecture(stem=8, widths=(8, 8), temporal=16, heads=2, dropout=0.1)
 QUICK = TrainOptions(
-    epochs=4, batch_size=16, learning_rate=1e-2, architecture=TINY, validation=0.17, test=0.17, votes=0.0
+    epochs=6,
+    batch_size=12,
+    learning_rate=1e-2,
+    average=0.8,
+    strengths=Strengths(crops=()),
+    architecture=TINY,
+    validation=0.17,
+    test=0.17,
 )
 
 

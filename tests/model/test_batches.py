@@ -26,14 +26,14 @@ def test_without_augmentation_batches_are_the_table(plain, table):
 
 
 def test_an_epoch_is_the_same_each_time_and_unlike_the_next(plain):
-    augmented = replace(plain, augmentation="spectrogram")
+    augmented = replace(plain, augmentation="spectrogram", strengths=Strengths(crops=()))
     first, again, other = ([batch.mfcc for batch in augmented.epoch(n)] for n in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert (np.array(first) != np.array(other)).any()
 
 
 def test_augmented_clips_differ_from_the_table_and_mix_targets(plain, table):
-    augmented = replace(plain, augmentation="spectrogram")
+    augmented = replace(plain, augmentation="spectrogram", strengths=Strengths(crops=(), mixup=0.4))
     batch = next(iter(augmented.epoch(0)))
     clips = {clip.tobytes() for clip in table.mfcc()}
     assert not any(clip.tobytes() in clips for clip in batch.mfcc)
@@ -56,7 +56,12 @@ def test_waveform_augmentation_works_on_audio_of_training_clips_only(plain):
 
 
 def test_weights_follow_mixed_targets(plain):
-    weighted = replace(plain, class_weights=np.array([1, 2, 3], "f"), augmentation="spectrogram")
+    weighted = replace(
+        plain,
+        class_weights=np.array([1, 2, 3], "f"),
+        augmentation="spectrogram",
+        strengths=Strengths(mixup=0.4),
+    )
     batch = next(iter(weighted.epoch(0)))
     np.testing.assert_allclose(batch.weights, batch.targets @ [1, 2, 3], rtol=1e-5)
 

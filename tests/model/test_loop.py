@@ -22,16 +22,16 @@ def train(table, quick, tmp_path):
         np.ones(3, np.float32),
         16,
         "spectrogram",
-        Strengths(),
+        Strengths(crops=(96,)),
         seed=0,
     )
 
     def run(validate, folder="checkpoints", identity=IDENTITY, **changes):
         keras.utils.set_random_seed(0)
-        model = network.build(3, quick.architecture)
+        model = network.build(3, quick.architecture, frames=96)
         checkpoint = tmp_path / folder / "checkpoint.npz"
         checkpoint.parent.mkdir(exist_ok=True)
-        options = replace(quick, **changes)
+        options = replace(quick, **{"epochs": 4, **changes})
         history, best = loop.run(model, batches, validate, options, checkpoint, identity, quiet=True)
         return model.get_weights(), history, best
 

@@ -177,10 +177,10 @@ def test_the_random_split_is_named_a_leak(table, tmp_path, quick):
 
 @pytest.mark.slow
 def test_real_clips_are_learned_better_than_chance(corpora, tmp_path):
-    """Eight of CREMA-D's actors, three epochs: far from good, but nothing that a broken pipeline reaches."""
+    """Twelve of CREMA-D's actors, four epochs: far from good, but more than a broken pipeline reaches."""
     from models.import_crema_d import import_table
 
     whole: FeatureTable = import_table(corpora / "crema-d")
     few = whole.select(np.isin(whole.speakers, sorted(set(whole.speakers))[:12]))
-    bundle = fit(few, tmp_path / "few", TrainOptions(epochs=6), quiet=True)
+    bundle = fit(few, tmp_path / "few", TrainOptions(epochs=4), quiet=True)
     assert bundle.card["evaluation"]["uar"] > 1 / 6
