@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,7 @@ def train(
     *,
     denoise: str = "off",
     jobs: int | None = None,
+    teacher: PathLike | None = None,
     resume: bool = False,
     progress: bool = False,
     command: str = "",
@@ -81,6 +83,7 @@ def train(
         output: folder for the bundle; its name becomes the model's.
         denoise: noise reduction before the features; a stored table keeps its own.
         jobs: processes for the features.
+        teacher: file of what a larger network makes of each clip, to be imitated besides.
         resume: go on with an interrupted training in `output`.
         progress: draw bars on stderr.
         command: how the training was asked for, for the card.
@@ -92,6 +95,7 @@ def train(
     from ser_batch.audio.features import WINDOW_SECONDS
     from ser_batch.audio.windows import load
     from ser_batch.model.options import TrainOptions
+    from ser_batch.model.teacher import Teacher
     from ser_batch.model.train import fit
 
     checked = TrainOptions(**options)
@@ -105,6 +109,7 @@ def train(
         output,
         checked,
         audio=audio if paths else None,
+        teacher=Teacher.load(Path(teacher), table) if teacher else None,
         resume=resume,
         quiet=not progress,
         command=command,
@@ -116,6 +121,7 @@ def evaluate(
     model: PathLike = "crema-d",
     output: PathLike | None = None,
     *,
+    where: Mapping[str, str] | None = None,
     denoise: str | None = None,
     jobs: int | None = None,
     progress: bool = False,
@@ -126,6 +132,7 @@ def evaluate(
         corpus: as for `features`.
         model: a bundled model's name, or a folder that `train` wrote.
         output: folder for the figures, the confusion matrix and the predicted/actual table.
+        where: only clips with these attributes, such as `{"fold": "2"}`.
         denoise: noise reduction before the features; by default as the model's card says.
         jobs: processes for the features.
         progress: draw bars on stderr.
@@ -138,6 +145,8 @@ def evaluate(
 
     bundle = load_bundle(os.fspath(model))
     table, _ = _table_and_paths(corpus, denoise or bundle.denoise, jobs, progress)
+    for column, value in (where or {}).items():
+        table = table.where(column, value)
     evaluation = evaluate_bundle(bundle, table, quiet=not progress)
     if output is not None:
         evaluation.save(output)

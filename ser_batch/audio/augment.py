@@ -5,7 +5,7 @@ Each of the four waveform changes has a quick counterpart on spectrograms. Those
 frames they are padding and stay at -80.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -96,7 +96,7 @@ def pitch_wave(samples: Array, rng: Rng) -> Array:
     return librosa.effects.pitch_shift(samples, sr=features.SAMPLE_RATE, n_steps=steps)
 
 
-def spectrogram(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:
+def spectrogram(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints, Array]:
     """Crop, warp, equalise, add noise to, and mask a batch of spectrograms.
 
     Args:
@@ -106,33 +106,34 @@ def spectrogram(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> t
         strengths: how far to go.
 
     Returns:
-        The changed batch, and how many frames of each are audio now.
+        The changed batch; how many frames of each are audio now; and where in the old clips these frames lie.
     """
+    start = np.zeros(len(bands), np.int64)
     if strengths.crops:
-        bands, frames = crop(bands, frames, rng, rng.choice(strengths.crops))
-    bands, frames = warp(bands, frames, rng, strengths)
+        bands, frames, start = crop(bands, frames, rng, rng.choice(strengths.crops))
+    bands, frames, positions = warp(bands, frames, rng, strengths)
     bands = equalise(bands, frames, rng, strengths)
     bands = add_noise(bands, frames, rng, strengths)
-    return mask(bands, frames, rng, strengths), frames
+    return mask(bands, frames, rng, strengths), frames, positions + start[:, None]
 
 
-def crop(bands: Array, frames: Ints, rng: Rng, length: int) -> tuple[Array, Ints]:
-    """Cut a batch to `length` frames, from a random place within each clip's audio."""
+def crop(bands: Array, frames: Ints, rng: Rng, length: int) -> tuple[Array, Ints, Ints]:
+    """Cut a batch to `length` frames, from a random place within each clip's audio, `[clips]`, the last output."""
     start = rng.integers(0, np.maximum(frames - length, 0) + 1)
     rows = start[:, None] + np.arange(length)
     frames = np.minimum(frames, length)
-    return _relative_to_loudest(bands[np.arange(len(bands))[:, None], rows], frames), frames
+    return _relative_to_loudest(bands[np.arange(len(bands))[:, None], rows], frames), frames, start
 
 
-def warp(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:
-    """Stretch, bend and roll the time axis, and scale the frequency axis; arguments as for `spectrogram`.
+def warp(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints, Array]:
+    """Stretch, bend and roll the time axis, and scale the frequency axis; in and out as for `spectrogram`.
 
     Source of the latter: N. Jaitly and G. Hinton, "Vocal Tract Length Perturbation (VTLP)", 2013.
     """
     in_time, frames = _time_positions(frames, bands.shape[1], rng, strengths)
     bands = _resample(bands, in_time)
     bands = _resample(bands.swapaxes(1, 2), _band_positions(len(bands), rng, strengths)).swapaxes(1, 2)
-    return _relative_to_loudest(bands, frames), frames
+    return _relative_to_loudest(bands, frames), frames, in_time
 
 
 def equalise(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Array:
@@ -188,24 +189,24 @@ def mask(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Array:
     return np.where(hidden, mean.astype(np.float32)[:, None, None], bands)
 
 
-def mixup(bands: Array, targets: Array, rng: Rng, alpha: float) -> tuple[Array, Array]:
-    """Blend each clip with another of the batch, and their targets likewise.
+def mixup(arrays: Sequence[Array], rng: Rng, alpha: float) -> list[Array]:
+    """Blend each clip with another of the batch, and whatever belongs to the clips likewise.
 
     Source: H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
 
     Args:
-        bands: float32 `[clips, frames, 128]` in dB.
-        targets: float32 `[clips, n_classes]`.
+        arrays: float32 `[clips, …]` each: spectrograms in dB, targets.
         rng: source of all chance.
         alpha: of Beta(alpha, alpha), from which a clip's share in the blend is drawn.
     """
-    share = rng.beta(alpha, alpha, len(bands)).astype(np.float32)
+    share = rng.beta(alpha, alpha, len(arrays[0])).astype(np.float32)
     share = np.maximum(share, 1 - share)
-    other = rng.permutation(len(bands))
-    weight = share[:, None, None]
-    mixed = weight * bands
-    mixed += (1 - weight) * bands[other]
-    return mixed, share[:, None] * targets + (1 - share)[:, None] * targets[other]
+    other = rng.permutation(len(share))
+    mixed = []
+    for array in arrays:
+        weight = share.reshape(-1, *[1] * (array.ndim - 1))
+        mixed.append(weight * array + (1 - weight) * array[other])
+    return mixed
 
 
 def _time_positions(frames: Ints, n_frames: int, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:

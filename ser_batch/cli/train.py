@@ -37,6 +37,12 @@ import click
     help="Vary spectrograms (quick), or the audio (noise, stretch, shift, pitch; slow, needs the files).",
 )
 @click.option(
+    "--teacher",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Imitate a larger network, too: what models/make_teacher.py wrote for the same table.",
+)
+@click.option(
     "--validation",
     type=click.FloatRange(0, 0.9),
     default=0.12,

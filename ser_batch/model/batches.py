@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.audio import augment, features
+from ser_batch.model.options import TIME_STRIDE
 from ser_batch.model.table import FeatureTable
-
-AUGMENTATIONS = ("spectrogram", "waveform", "none")
+from ser_batch.model.teacher import Teacher
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -20,11 +20,15 @@ Audio = Callable[[int], Array]
 
 
 class Batch(NamedTuple):
-    """MFCCs `[clips, frames, 128]`, targets `[clips, n_classes]` that sum to 1, and the weights `[clips]`."""
+    """MFCCs `[clips, frames, 128]`, and for each output of the network its targets and their weights.
+
+    `logits`: `[clips, n_classes]` that sum to 1, and `[clips]`. With a teacher, `frames`: `[clips, frames / 4, 96]`
+    and `[clips, frames / 4]`, 0 for padding; and `clip`: `[clips, 64]` and `[clips]`.
+    """
 
     mfcc: Array
-    targets: Array
-    weights: Array
+    targets: dict[str, Array]
+    weights: dict[str, Array]
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,11 @@ class Batches:
         targets: `[clips of the table, n_classes]`, hard or soft.
         class_weights: `[n_classes]`, what a clip of each class counts.
         size: clips in a batch; the rest of an epoch that fills none is left for another epoch.
-        augmentation: one of `AUGMENTATIONS`.
+        augmentation: one of `ser_batch.model.options.AUGMENTATIONS`.
         strengths: of the spectrogram augmentation.
         seed: with an epoch's number it gives that epoch's batches, so that a resumed run sees the same ones.
         audio: for `waveform`, where the samples come from.
+        teacher: to be imitated; its rows are the table's.
     """
 
     table: FeatureTable
@@ -54,6 +59,7 @@ class Batches:
     strengths: augment.Strengths
     seed: int
     audio: Audio | None = None
+    teacher: Teacher | None = None
 
     def __len__(self) -> int:
         return max(1, len(self.rows) // self.size)
@@ -71,13 +77,27 @@ class Batches:
         rng = np.random.default_rng([self.seed, number])
         order = rng.permutation(self.rows)
         for start in range(0, len(self) * self.size, self.size):
-            rows = order[start : start + self.size]
-            bands, targets = self._bands(rows, rng), self.targets[rows]
-            if self.augmentation == "spectrogram":
-                bands, _ = augment.spectrogram(bands, self.table.frames[rows], rng, self.strengths)
-                if self.strengths.mixup:
-                    bands, targets = augment.mixup(bands, targets, rng, self.strengths.mixup)
-            yield Batch(features.rotate(bands), targets, targets @ self.class_weights)
+            yield self._batch(order[start : start + self.size], rng)
+
+    def _batch(self, rows: Ints, rng: np.random.Generator) -> Batch:
+        bands, frames = self._bands(rows, rng), self.table.frames[rows]
+        positions = np.broadcast_to(np.arange(features.N_FRAMES, dtype=np.float32), bands.shape[:2])
+        if self.augmentation == "spectrogram":
+            bands, frames, positions = augment.spectrogram(bands, frames, rng, self.strengths)
+        targets = {"logits": self.targets[rows]}
+        weights = {}
+        if self.teacher:
+            # the second of four frames lies next to the middle of what the network makes one of
+            middle = slice(1, None, TIME_STRIDE)
+            targets["frames"] = self.teacher.at(rows, positions[:, middle] + 0.5)
+            targets["clip"] = self.teacher.clips[rows]
+            heard = np.arange(bands.shape[1])[middle] < frames[:, None]
+            weights = {"frames": heard.astype(np.float32), "clip": np.ones(len(rows), np.float32)}
+        if self.augmentation == "spectrogram" and self.strengths.mixup:
+            bands, *mixed = augment.mixup([bands, *targets.values()], rng, self.strengths.mixup)
+            targets = dict(zip(targets, mixed, strict=True))
+        weights["logits"] = targets["logits"] @ self.class_weights
+        return Batch(features.rotate(bands), targets, weights)
 
     def _bands(self, rows: Ints, rng: np.random.Generator) -> Array:
         if self.augmentation != "waveform":

@@ -48,6 +48,7 @@ def make_card(
     evaluated_on: str,
     evaluation: dict[str, Any],
     cross_validation: dict[str, Any] | None,
+    teacher: str | None,
     command: str,
 ) -> dict[str, Any]:
     """Gather the card of a trained network, in JSON's types; `folder` holds its exported form."""
@@ -73,6 +74,7 @@ def make_card(
             "clips": {part: int(mask.sum()) for part, mask in parts.items()},
             "speakers": speakers,
             "options": asdict(options),
+            "teacher": teacher,
             "epochs": epochs,
             "best_epoch": best_epoch,
             "seconds": round(seconds),

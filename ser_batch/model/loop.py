@@ -123,7 +123,10 @@ def _train_epoch(
     means: Row = {}
     for seen, batch in enumerate(batches.epoch(state.epoch), start=1):
         figures = model.train_on_batch(batch.mfcc, batch.targets, batch.weights, return_dict=True)
-        totals = {name: total + float(figures[name]) for name, total in totals.items()}
+        # with several outputs Keras puts the output's name before the metric's
+        accuracy = figures.get("logits_accuracy", figures.get("accuracy"))
+        totals["loss"] += float(figures["loss"])
+        totals["accuracy"] += float(accuracy)
         means = {name: total / seen for name, total in totals.items()}
         step = state.epoch * len(batches) + seen
         _average(state.average, model.get_weights(), min(options.average, (1 + step) / (10 + step)))
@@ -146,10 +149,16 @@ def _compile(model: keras.Model, options: TrainOptions, steps: int) -> None:
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
+    losses = {
+        "logits": (keras.losses.CategoricalCrossentropy(from_logits=True), 1.0),
+        "frames": (keras.losses.MeanSquaredError(), options.imitate_frames),
+        "clip": (keras.losses.MeanSquaredError(), options.imitate_clip),
+    }
     model.compile(
         optimizer,
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        loss={name: losses[name][0] for name in model.output},
+        loss_weights={name: losses[name][1] for name in model.output},
+        metrics={"logits": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
         jit_compile=False,
     )
 

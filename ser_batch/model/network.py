@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ser_batch.audio.features import FLOOR_DB, N_FRAMES, N_MELS, rotate
 from ser_batch.model.batch_norm import BatchNorm
-from ser_batch.model.options import Architecture
+from ser_batch.model.options import TIME_STRIDE, Architecture
+from ser_batch.model.teacher import Teacher
 
 QUIETEST_FRAME_DB = FLOOR_DB + 0.5
 BATCH_NORM_MOMENTUM = 0.9
@@ -34,8 +35,8 @@ def build(n_classes: int, sizes: Architecture, frames: int | None = N_FRAMES) ->
     bands = InverseDCT(name="log_mel", dtype="float32")(mfcc)
     heard = HeardFrames(name="heard", dtype="float32")(bands)
     x = Normalise(name="normalise", dtype="float32")(bands, heard)
-    x = _convolve(x, sizes.stem, (9, 5), (4, 2))
-    heard = layers.MaxPooling1D(4, padding="same", dtype="float32")(heard)
+    x = _convolve(x, sizes.stem, (9, 5), (TIME_STRIDE, 2))
+    heard = layers.MaxPooling1D(TIME_STRIDE, padding="same", dtype="float32")(heard)
     for width in sizes.widths:
         x = _convolve(x, width, 3, (1, 2))
         x = _residual(x, heard, width)
@@ -43,12 +44,27 @@ def build(n_classes: int, sizes: Architecture, frames: int | None = N_FRAMES) ->
     x = layers.SpatialDropout1D(0.1)(x)
     x = _convolve_time(x, sizes.temporal, 1)
     x = layers.Add()([x, _convolve_time(x, sizes.temporal, 3)])
-    x = layers.Add()([x, _convolve_time(x, sizes.temporal, 3, dilation=2)])
+    x = layers.Add(name="frames")([x, _convolve_time(x, sizes.temporal, 3, dilation=2)])
     scores = layers.Dense(sizes.heads)(layers.Dense(64, activation="tanh")(x))
     x = AttentiveStatistics(name="pool", dtype="float32")(x, scores, heard)
     x = BatchNorm(momentum=BATCH_NORM_MOMENTUM)(x)
-    x = layers.Dropout(sizes.dropout)(x)
+    x = layers.Dropout(sizes.dropout, name="clip")(x)
     return keras.Model(mfcc, layers.Dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
+
+
+def for_training(model: keras.Model, teacher: Teacher | None) -> keras.Model:
+    """The same network with its outputs by name, and what imitates a teacher: layers that are not kept.
+
+    Returns:
+        A model from MFCCs to `logits` `[batch, n_classes]`; with a teacher also to `frames`
+        `[batch, frames / 4, 96]` and `clip` `[batch, 64]`.
+    """
+    outputs = {"logits": model.output}
+    if teacher:
+        for name, components in (("frames", teacher.frames), ("clip", teacher.clips)):
+            imitate = layers.Dense(components.shape[-1], dtype="float32", name=f"imitate_{name}")
+            outputs[name] = imitate(model.get_layer(name).output)
+    return keras.Model(model.input, outputs)
 
 
 def set_normaliser(model: keras.Model, mean: NDArray[np.float32], deviation: NDArray[np.float32]) -> None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from ser_batch.audio.augment import Strengths
 from ser_batch.errors import UsageError
-from ser_batch.model.batches import AUGMENTATIONS
 
+AUGMENTATIONS = ("spectrogram", "waveform", "none")
+TIME_STRIDE = 4  # frames of the spectrogram to one of the network
 SPLITS = ("speakers", "random")
 WEIGHTS = ("float32", "float16", "int8")
 
@@ -53,6 +54,8 @@ class TrainOptions:
         cross_validate: train once for each fold, holding it out; then, for use, on all of them.
         folds: how many, where the corpus has none of its own.
         seed: of the split, the initial weights, the order and the augmentation.
+        imitate_frames: weight of imitating a teacher frame by frame, where there is a teacher;
+        imitate_clip: and of imitating it clip by clip.
         mixed_precision: compute in bfloat16 where it is safe.
         weights: of the exported network: `float32`, `float16` or `int8`.
     """
@@ -76,6 +79,8 @@ class TrainOptions:
     cross_validate: bool = False
     folds: int = 5
     seed: int = 0
+    imitate_frames: float = 1.0
+    imitate_clip: float = 0.5
     mixed_precision: bool = False
     weights: str = "float32"
 

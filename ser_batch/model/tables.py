@@ -37,6 +37,7 @@ def card_tables(card: dict[str, Any]) -> list[RenderableType]:
         ),
         ("denoise", card["denoise"]),
         ("corpus", training["attribution"] or training["corpus"]),
+        ("teacher", training["teacher"]),
         ("speakers", speakers),
         ("clips", clips),
         ("trained", f"{card['created']}, epoch {training['best_epoch']} of {training['epochs']} kept"),

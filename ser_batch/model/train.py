@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.audio import features
-from ser_batch.errors import SerBatchError
+from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model import calibrate, export, metrics, plots, splits
 from ser_batch.model.batches import Audio, Batches, balanced_weights, soft_targets
 from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
@@ -23,6 +23,7 @@ from ser_batch.model.evaluate import evaluate, logits_of
 from ser_batch.model.options import TrainOptions
 from ser_batch.model.runtime import Network
 from ser_batch.model.table import FeatureTable
+from ser_batch.model.teacher import Teacher
 
 if TYPE_CHECKING:
     import keras
@@ -42,6 +43,7 @@ def fit(
     options: TrainOptions | None = None,
     *,
     audio: Audio | None = None,
+    teacher: Teacher | None = None,
     resume: bool = False,
     quiet: bool = False,
     command: str = "",
@@ -55,6 +57,7 @@ def fit(
         out: directory for the bundle; its name becomes the model's.
         options: see there.
         audio: gives the samples of a clip of the table, for `augmentation="waveform"`.
+        teacher: to be imitated besides; its rows are the table's.
         resume: go on with an interrupted training in `out`; it ends as if it had not been interrupted.
         quiet: no progress on stderr.
         command: how the training was asked for, to be recorded in the card.
@@ -63,12 +66,12 @@ def fit(
         SerBatchError: too few classes or speakers, `out` holds another training, or cannot be written.
     """
     options, out = options or TrainOptions(), Path(out)
-    _check(table, options, audio)
+    _check(table, options, audio, teacher)
     _check_folder(out, resume)
     parts, crossed = _split(table, options), None
     if options.cross_validate:
-        crossed = _cross_validate(table, out, options, audio, quiet, command)
-    return _fit_one(table, parts, out, options, audio, quiet, command, crossed)
+        crossed = _cross_validate(table, out, options, audio, teacher, quiet, command)
+    return _fit_one(table, parts, out, options, audio, teacher, quiet, command, crossed)
 
 
 def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -86,7 +89,9 @@ def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array
     return mean.astype(np.float32), np.sqrt(variance + 1).astype(np.float32)
 
 
-def _check(table: FeatureTable, options: TrainOptions, audio: Audio | None) -> None:
+def _check(
+    table: FeatureTable, options: TrainOptions, audio: Audio | None, teacher: Teacher | None
+) -> None:
     labels = sorted(set(table.labels))
     if len(labels) < 2:
         raise SerBatchError(
@@ -97,6 +102,8 @@ def _check(table: FeatureTable, options: TrainOptions, audio: Audio | None) -> N
             f"{table.corpus} is a stored table without audio: waveform augmentation needs the corpus's files. "
             "Give the corpus itself, or augment spectrograms."
         )
+    if options.augmentation == "waveform" and teacher:
+        raise UsageError("A teacher cannot follow changes of the waveform: augment spectrograms.")
 
 
 def _check_folder(out: Path, resume: bool) -> None:
@@ -149,13 +156,19 @@ def _folds(table: FeatureTable, options: TrainOptions) -> dict[str, Mask]:
 
 
 def _cross_validate(
-    table: FeatureTable, out: Path, options: TrainOptions, audio: Audio | None, quiet: bool, command: str
+    table: FeatureTable,
+    out: Path,
+    options: TrainOptions,
+    audio: Audio | None,
+    teacher: Teacher | None,
+    quiet: bool,
+    command: str,
 ) -> dict[str, Any]:
     """Train and test once a fold: each fold's figures, their mean and their sample standard deviation."""
     by_fold = {}
     for fold, test in _folds(table, options).items():
         parts = _hold_out(table, test, options)
-        bundle = _fit_one(table, parts, out / "folds" / fold, options, audio, quiet, command)
+        bundle = _fit_one(table, parts, out / "folds" / fold, options, audio, teacher, quiet, command)
         by_fold[fold] = {figure: bundle.card["evaluation"][figure] for figure in FIGURES}
     values = {figure: [each[figure] for each in by_fold.values()] for figure in FIGURES}
     return {
@@ -171,6 +184,7 @@ def _fit_one(
     out: Path,
     options: TrainOptions,
     audio: Audio | None,
+    teacher: Teacher | None,
     quiet: bool,
     command: str,
     cross_validation: dict[str, Any] | None = None,
@@ -182,7 +196,7 @@ def _fit_one(
     out.mkdir(parents=True, exist_ok=True)
     labels = sorted(set(table.labels))
     classes = np.array([labels.index(label) for label in table.labels])
-    model, history, best_epoch = _train_network(table, parts, classes, labels, out, options, audio, quiet)
+    model, history, best_epoch = _train_network(table, parts, classes, labels, out, options, audio, teacher, quiet)
 
     model.save(out / KERAS_FILE)
     export.export(out / KERAS_FILE, out / NETWORK_FILE, options.weights)
@@ -213,6 +227,7 @@ def _fit_one(
         evaluated_on=judged,
         evaluation=evaluation.summary(),
         cross_validation=cross_validation,
+        teacher=teacher.source if teacher else None,
         command=command,
     )
     (out / CARD_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -228,6 +243,7 @@ def _train_network(
     out: Path,
     options: TrainOptions,
     audio: Audio | None,
+    teacher: Teacher | None,
     quiet: bool,
 ) -> tuple["keras.Model", list[dict[str, float]], int]:
     import keras
@@ -241,6 +257,7 @@ def _train_network(
     keras.config.set_dtype_policy("mixed_bfloat16" if options.mixed_precision else "float32")
     try:
         model = network.build(len(labels), options.architecture, frames=None)
+        taught = network.for_training(model, teacher)
     finally:
         keras.config.set_dtype_policy(policy)
     network.set_normaliser(model, *band_statistics(table, rows))
@@ -254,6 +271,7 @@ def _train_network(
         options.strengths,
         options.seed,
         audio,
+        teacher,
     )
 
     def validate() -> dict[str, float]:
@@ -266,12 +284,12 @@ def _train_network(
         }
 
     history, best_epoch = loop.run(
-        model,
+        taught,
         batches,
         validate if len(validation) else None,
         options,
         out / loop.CHECKPOINT_FILE,
-        _identity(table, parts, options),
+        _identity(table, parts, options, teacher),
         out.name,
         quiet,
     )
@@ -287,12 +305,19 @@ def _predict(model: "keras.Model", table: FeatureTable, rows: NDArray[np.int64])
     return np.concatenate([model.predict_on_batch(table.mfcc(few)) for few in some])
 
 
-def _identity(table: FeatureTable, parts: dict[str, Mask], options: TrainOptions) -> dict[str, Any]:
+def _identity(
+    table: FeatureTable, parts: dict[str, Mask], options: TrainOptions, teacher: Teacher | None
+) -> dict[str, Any]:
     """What two trainings must share for one to go on with the other's checkpoint, in JSON's types."""
     clips = hashlib.sha256(json.dumps([table.names, table.labels]).encode())
     for part in sorted(parts):
         clips.update(parts[part].tobytes())
-    return {**json.loads(json.dumps(asdict(options))), "clips": clips.hexdigest(), "denoise": table.denoise}
+    return {
+        **json.loads(json.dumps(asdict(options))),
+        "clips": clips.hexdigest(),
+        "denoise": table.denoise,
+        "teacher": teacher.source if teacher else None,
+    }
 
 
 def save_history(history: Sequence[Mapping[str, float]], path: Path) -> None:

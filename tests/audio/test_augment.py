@@ -35,9 +35,11 @@ def padding_of(frames):
 
 
 def test_without_strength_nothing_changes(clips, rng):
-    changed, frames = augment.spectrogram(clips, FRAMES, rng, STILL)
+    changed, frames, positions = augment.spectrogram(clips, FRAMES, rng, STILL)
     np.testing.assert_allclose(changed, clips, atol=1e-4)
     np.testing.assert_array_equal(frames, FRAMES)
+    for row, n in zip(positions, FRAMES, strict=True):
+        np.testing.assert_allclose(row[:n], np.arange(n))
 
 
 def test_everything_stays_in_range_and_the_padding_silent(clips, rng):
@@ -46,7 +48,7 @@ def test_everything_stays_in_range_and_the_padding_silent(clips, rng):
     )
     given = clips.copy()
     for _ in range(20):
-        changed, frames = augment.spectrogram(clips, FRAMES, rng, strong)
+        changed, frames, _ = augment.spectrogram(clips, FRAMES, rng, strong)
         assert changed.dtype == np.float32
         assert changed.min() >= -80
         assert changed.max() <= 1e-4
@@ -65,16 +67,16 @@ def test_one_seed_gives_one_result(clips):
 
 
 def test_a_crop_is_a_piece_of_the_clip(clips, rng):
-    cut, frames = augment.crop(clips, FRAMES, rng, 100)
+    cut, frames, start = augment.crop(clips, FRAMES, rng, 100)
     np.testing.assert_array_equal(frames, np.minimum(FRAMES, 100))
-    for clip, piece, n in zip(clips, cut, frames, strict=True):
+    for clip, piece, n, begin in zip(clips, cut, frames, start, strict=True):
         assert piece.shape == (100, 128)
         assert piece.max() == 0
         raised = piece[:n, 64] - piece[0, 64]
         places = [
             k for k in range(188 - 99) if np.allclose(clip[k : k + n, 64] - clip[k, 64], raised, atol=1e-3)
         ]
-        assert len(places) == 1 or n == 1
+        assert places == [begin] or n == 1
         assert np.all(piece[n:] == -80)
 
 
@@ -96,7 +98,7 @@ def test_the_equaliser_colours_all_frames_alike(clips, rng):
 
 def test_a_slower_clip_is_longer(clips, rng):
     strengths = replace(STILL, stretch=0.25)
-    _, frames = augment.warp(clips, FRAMES, rng, strengths)
+    _, frames, _ = augment.warp(clips, FRAMES, rng, strengths)
     assert np.all(frames <= np.minimum(188, np.ceil(FRAMES / 0.75)))
     assert np.all(frames >= np.floor(FRAMES / 1.25))
     assert (frames != FRAMES).any()
@@ -106,8 +108,9 @@ def test_a_shift_rolls_the_clip_within_itself(rng):
     strengths = replace(STILL, shift=20)
     clip = np.full((1, 188, 128), -80, np.float32)
     clip[0, :100] = np.linspace(-50, 0, 100)[:, None]
-    rolled, frames = augment.warp(clip, np.array([100]), rng, strengths)
+    rolled, frames, positions = augment.warp(clip, np.array([100]), rng, strengths)
     assert frames == [100]
+    np.testing.assert_allclose(rolled[0, :100], clip[0, positions[0, :100].astype(int)], atol=1e-4)
     np.testing.assert_allclose(np.sort(rolled[0, :100, 0]), clip[0, :100, 0], atol=1e-4)
     assert abs(int(rolled[0, :, 0].argmax()) - 99) % 100 <= 20 or rolled[0, :, 0].argmax() < 20
 
@@ -116,7 +119,7 @@ def test_a_frequency_warp_moves_a_tone_by_its_factor(rng):
     strengths = replace(STILL, frequency_warp=0.1)
     clip = np.full((64, 188, 128), -60, np.float32)
     clip[:, :, 70] = 0
-    warped, _ = augment.warp(clip, np.full(64, 188), rng, strengths)
+    warped, _, _ = augment.warp(clip, np.full(64, 188), rng, strengths)
     centres = augment._band_centres()
     ratios = centres[warped[:, 50].argmax(axis=1)] / centres[70]
     assert 0.87 <= ratios.min() < 0.96
@@ -125,7 +128,7 @@ def test_a_frequency_warp_moves_a_tone_by_its_factor(rng):
 
 def test_a_silent_clip_stays_silent(rng):
     silence = np.full((2, 188, 128), -80, np.float32)
-    warped, _ = augment.warp(silence, np.array([188, 60]), rng, Strengths())
+    warped, _, _ = augment.warp(silence, np.array([188, 60]), rng, Strengths())
     assert np.all(warped == -80)
 
 
@@ -163,7 +166,7 @@ def test_masks_blank_runs_with_the_clips_mean(rng):
 
 def test_mixup_blends_targets_as_it_blends_clips(clips, rng):
     targets = np.eye(len(clips), dtype=np.float32)
-    mixed, shares = augment.mixup(clips, targets, rng, 0.4)
+    mixed, shares = augment.mixup([clips, targets], rng, 0.4)
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
     assert np.all(shares.diagonal() >= 0.5)
     np.testing.assert_allclose(mixed, np.einsum("ij,jtf->itf", shares, clips), atol=1e-3)
@@ -202,5 +205,5 @@ def test_speech_is_recognisable_after_a_gentle_change(samples, rng):
         pytest.skip("samples/ is empty")
     bands = features.log_mel(load(str(found[0]), 3.0))[None]
     gentle = replace(STILL, stretch=0.01, time_warp=1, frequency_warp=0.01)
-    changed, _ = augment.warp(bands, np.array([188]), rng, gentle)
+    changed, _, _ = augment.warp(bands, np.array([188]), rng, gentle)
     assert np.corrcoef(changed.ravel(), bands.ravel())[0, 1] > 0.9

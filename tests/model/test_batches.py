@@ -37,8 +37,8 @@ def test_augmented_clips_differ_from_the_table_and_mix_targets(plain, table):
     batch = next(iter(augmented.epoch(0)))
     clips = {clip.tobytes() for clip in table.mfcc()}
     assert not any(clip.tobytes() in clips for clip in batch.mfcc)
-    np.testing.assert_allclose(batch.targets.sum(axis=1), 1, rtol=1e-5)
-    assert ((batch.targets > 0.01) & (batch.targets < 0.99)).any()
+    np.testing.assert_allclose(batch.targets["logits"].sum(axis=1), 1, rtol=1e-5)
+    assert ((batch.targets["logits"] > 0.01) & (batch.targets["logits"] < 0.99)).any()
 
 
 def test_waveform_augmentation_works_on_audio_of_training_clips_only(plain):
@@ -63,7 +63,7 @@ def test_weights_follow_mixed_targets(plain):
         strengths=Strengths(mixup=0.4),
     )
     batch = next(iter(weighted.epoch(0)))
-    np.testing.assert_allclose(batch.weights, batch.targets @ [1, 2, 3], rtol=1e-5)
+    np.testing.assert_allclose(batch.weights["logits"], batch.targets["logits"] @ [1, 2, 3], rtol=1e-5)
 
 
 def test_balanced_weights_make_classes_count_alike():

@@ -28,7 +28,7 @@ def train(table, quick, tmp_path):
 
     def run(validate, folder="checkpoints", identity=IDENTITY, **changes):
         keras.utils.set_random_seed(0)
-        model = network.build(3, quick.architecture, frames=96)
+        model = network.for_training(network.build(3, quick.architecture, frames=96), None)
         checkpoint = tmp_path / folder / "checkpoint.npz"
         checkpoint.parent.mkdir(exist_ok=True)
         options = replace(quick, **{"epochs": 4, **changes})
