@@ -1,6 +1,6 @@
 """Make the teacher that the bundled models are trained with: Whisper's encoder listens to a feature table.
 
-    python models/make_teacher.py ENCODER.npz TABLE.npz TEACHER.npz
+python models/make_teacher.py ENCODER.npz TABLE.npz TEACHER.npz
 """
 
 import argparse

@@ -17,7 +17,9 @@ def corpora() -> Path:
     """Real corpora, which are not in the repository: tests on them are skipped elsewhere."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip("needs CREMA-D and RAVDESS excerpts in ../shared/data, which are not part of the repository")
+        pytest.skip(
+            "needs CREMA-D and RAVDESS excerpts in ../shared/data, which are not part of the repository"
+        )
     return folder
 
 

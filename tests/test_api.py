@@ -5,7 +5,9 @@ import ser_batch
 
 
 def test_importing_is_light():
-    code = "import sys, ser_batch; print(sorted({'numpy', 'click', 'tensorflow', 'pandas'} & set(sys.modules)))"
+    code = (
+        "import sys, ser_batch; print(sorted({'numpy', 'click', 'tensorflow', 'pandas'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

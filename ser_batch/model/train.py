@@ -89,9 +89,7 @@ def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array
     return mean.astype(np.float32), np.sqrt(variance + 1).astype(np.float32)
 
 
-def _check(
-    table: FeatureTable, options: TrainOptions, audio: Audio | None, teacher: Teacher | None
-) -> None:
+def _check(table: FeatureTable, options: TrainOptions, audio: Audio | None, teacher: Teacher | None) -> None:
     labels = sorted(set(table.labels))
     if len(labels) < 2:
         raise SerBatchError(
@@ -196,7 +194,9 @@ def _fit_one(
     out.mkdir(parents=True, exist_ok=True)
     labels = sorted(set(table.labels))
     classes = np.array([labels.index(label) for label in table.labels])
-    model, history, best_epoch = _train_network(table, parts, classes, labels, out, options, audio, teacher, quiet)
+    model, history, best_epoch = _train_network(
+        table, parts, classes, labels, out, options, audio, teacher, quiet
+    )
 
     model.save(out / KERAS_FILE)
     export.export(out / KERAS_FILE, out / NETWORK_FILE, options.weights)

@@ -31,9 +31,19 @@ def test_batches_ask_it_about_where_the_augmented_frames_come_from(teacher, tabl
     rows = np.arange(32)
     targets = np.eye(3, dtype=np.float32)[rows % 3]
     still = Strengths(
-        crops=(), stretch=0, time_warp=0, shift=0, frequency_warp=0, equaliser_db=0, noise_share=0, time_masks=0, band_masks=0
+        crops=(),
+        stretch=0,
+        time_warp=0,
+        shift=0,
+        frequency_warp=0,
+        equaliser_db=0,
+        noise_share=0,
+        time_masks=0,
+        band_masks=0,
     )
-    batches = Batches(table, rows, targets, np.ones(3, np.float32), 32, "spectrogram", still, 0, teacher=teacher)
+    batches = Batches(
+        table, rows, targets, np.ones(3, np.float32), 32, "spectrogram", still, 0, teacher=teacher
+    )
     (batch,) = batches.epoch(0)
     assert batch.targets["frames"].shape == (32, 47, 4)
     order = (batch.targets["clip"][:, 0] * len(table)).round().astype(int)
@@ -46,8 +56,10 @@ def test_batches_ask_it_about_where_the_augmented_frames_come_from(teacher, tabl
     (batch,) = replace(batches, strengths=slower).epoch(0)
     said = np.where(batch.weights["frames"] > 0, batch.targets["frames"][..., 0], 0)
     order = (batch.targets["clip"][:, 0] * len(table)).round().astype(int)
+    fits = (table.frames[order] < 120) & (batch.weights["frames"].sum(axis=1) > 5)
+    assert fits.any()
     # whatever the rate, the last frames that are heard come from the end of the clip
-    np.testing.assert_allclose(said.max(axis=1), table.frames[order] * 256 / 16_000, atol=0.15)
+    np.testing.assert_allclose(said.max(axis=1)[fits], table.frames[order][fits] * 256 / 16_000, atol=0.15)
 
 
 def test_a_network_learns_to_imitate_and_ships_without_it(teacher, table, quick, tmp_path):
