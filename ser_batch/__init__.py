@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ser_batch.engine.run import Summary
+    from ser_batch.engine.job import Summary
     from ser_batch.model.bundle import Bundle
     from ser_batch.model.evaluate import Evaluation
     from ser_batch.model.table import FeatureTable
@@ -23,7 +23,7 @@ def annotate(paths: PathLike | list[PathLike], output: PathLike, **options: Any)
     Args:
         paths: files and directories.
         output: folder for the tables; a folder of an earlier run is resumed.
-        options: the fields of `ser_batch.engine.run.Options`.
+        options: the fields of `ser_batch.engine.job.Options`.
 
     Returns:
         Counts of files, segments, labels and failures, and `exit_code`.
@@ -31,8 +31,9 @@ def annotate(paths: PathLike | list[PathLike], output: PathLike, **options: Any)
     Raises:
         SerBatchError: nothing could be done; single files that fail are in `failures.csv` instead.
     """
-    from ser_batch.cli.progress import Silent
-    from ser_batch.engine.run import Options, run
+    from ser_batch.engine.job import Options
+    from ser_batch.engine.progress import Silent
+    from ser_batch.engine.run import run
 
     inputs = [paths] if isinstance(paths, str | os.PathLike) else paths
     return run([os.fspath(path) for path in inputs], Path(output), Options(**options), Silent())

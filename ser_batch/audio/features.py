@@ -114,7 +114,7 @@ def from_levels(levels: NDArray[np.uint8]) -> Array:
     return _LEVEL_DB[levels]
 
 
-_LEVEL_DB = ((np.arange(256, dtype=np.float32) + 0.5) / 256 - 1) * np.float32(-FLOOR_DB)
+_LEVEL_DB: Array = (((np.arange(256) + 0.5) / 256 - 1) * -FLOOR_DB).astype(np.float32)
 _LEVEL_DB[0] = FLOOR_DB
 
 

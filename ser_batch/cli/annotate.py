@@ -115,7 +115,8 @@ def command(
     """
     from ser_batch.cli.progress import chosen, show_summary
     from ser_batch.corpus.lists import read_list, read_manifest
-    from ser_batch.engine.run import Options, run
+    from ser_batch.engine.job import Options
+    from ser_batch.engine.run import run
 
     inputs = [p for path in paths for p in (read_list(sys.stdin.buffer) if path == "-" else [path])]
     inputs += read_manifest(manifest) if manifest else []

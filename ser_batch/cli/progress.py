@@ -2,40 +2,22 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING
 
 import click
 
+from ser_batch.corpus.find import Source
+from ser_batch.engine.job import Summary
+from ser_batch.engine.progress import Progress, Silent
 from ser_batch.engine.result import Annotation, Failure
-
-if TYPE_CHECKING:
-    from ser_batch.corpus.find import Source
-    from ser_batch.engine.run import Progress, Summary
 
 LINE_SECONDS = 5.0
 
 
-def chosen(quiet: bool) -> "Progress":
+def chosen(quiet: bool) -> Progress:
     """A live display on a terminal, a line now and then elsewhere, nothing when quiet."""
     if quiet:
         return Silent()
     return Live() if sys.stderr.isatty() else Lines()
-
-
-class Silent:
-    """Shows nothing."""
-
-    def warn(self, message: str) -> None:
-        """Nothing."""
-
-    def begin(self, files: int, size: int) -> None:
-        """Nothing."""
-
-    def advance(self, source: "Source", outcome: Annotation | Failure) -> None:
-        """Nothing."""
-
-    def end(self) -> None:
-        """Nothing."""
 
 
 class Meter(Silent):
@@ -52,7 +34,7 @@ class Meter(Silent):
         self._seconds = 0.0
         self._began = time.monotonic()
 
-    def advance(self, source: "Source", outcome: Annotation | Failure) -> None:
+    def advance(self, source: Source, outcome: Annotation | Failure) -> None:
         """Count a file."""
         self._done += 1
         self._read += source.size
@@ -80,7 +62,7 @@ class Lines(Meter):
         super().begin(files, size)
         self._next = self._began + LINE_SECONDS
 
-    def advance(self, source: "Source", outcome: Annotation | Failure) -> None:
+    def advance(self, source: Source, outcome: Annotation | Failure) -> None:
         """Count a file, and perhaps print a line."""
         super().advance(source, outcome)
         if time.monotonic() >= self._next:
@@ -103,7 +85,7 @@ class Live(Meter):
         self._task = self._bar.add_task("starting the workers", total=size or None)
         self._bar.start()
 
-    def advance(self, source: "Source", outcome: Annotation | Failure) -> None:
+    def advance(self, source: Source, outcome: Annotation | Failure) -> None:
         """Count a file, and move the bar."""
         super().advance(source, outcome)
         self._bar.update(self._task, completed=self._read, description=self.state())
@@ -123,7 +105,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600:,} h {whole % 3600 // 60} min"
 
 
-def show_summary(summary: "Summary") -> None:
+def show_summary(summary: Summary) -> None:
     """Counts, label shares, speed, and where the tables are; or how to go on after an interruption."""
     from rich.console import Console
     from rich.table import Table

@@ -8,16 +8,14 @@ import time
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ser_batch
 from ser_batch.audio.features import FRONT_END
+from ser_batch.engine.job import Options, Summary
 from ser_batch.engine.worker import Settings
 from ser_batch.model.bundle import Bundle
 from ser_batch.output.schema import SCHEMA_VERSION
-
-if TYPE_CHECKING:
-    from ser_batch.engine.run import Options, Summary
 
 PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "ai-edge-litert")
 RESULTS_VERSION = 1  # raised when the same settings would give other numbers
@@ -36,7 +34,7 @@ def fingerprint(settings: Settings, bundle: Bundle) -> dict[str, Any]:
 
 
 def write(
-    path: Path, began: float, options: "Options", settings: Settings, bundle: Bundle, summary: "Summary"
+    path: Path, began: float, options: Options, settings: Settings, bundle: Bundle, summary: Summary
 ) -> None:
     """Write `run.json`."""
     document = {

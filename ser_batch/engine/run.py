@@ -4,18 +4,18 @@ import heapq
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ser_batch.audio.denoise import ENGINES
 from ser_batch.audio.features import WINDOW_SECONDS
 from ser_batch.corpus.find import Source, Unreadable, common_root, find, relative
 from ser_batch.engine import pool, processes, provenance
+from ser_batch.engine.job import Options, Summary
 from ser_batch.engine.journal import Journal
+from ser_batch.engine.progress import Progress
 from ser_batch.engine.result import Annotation, Failure
 from ser_batch.engine.rows import rows
 from ser_batch.engine.worker import Settings
@@ -24,73 +24,6 @@ from ser_batch.model.bundle import Bundle, load_bundle
 from ser_batch.output.csv_tables import CsvTable
 from ser_batch.output.formats import FORMATS
 from ser_batch.output.schema import FAILURE_COLUMNS
-
-INTERRUPTED = 130
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What `annotate` was asked for. Times in seconds; None: as the model's card says, or all cores."""
-
-    model: str = "crema-d"
-    window: float = WINDOW_SECONDS
-    hop: float = WINDOW_SECONDS / 2
-    denoise: str | None = None
-    formats: Sequence[str] = ("csv",)
-    jobs: int | None = None
-    include: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    absolute: bool = False
-    timeout: float = 60.0
-    restart: bool = False
-    retry_failed: bool = False
-
-
-@dataclass(slots=True)
-class Summary:
-    """What came out of a run. `labels` counts files; audio and wall time are in seconds."""
-
-    folder: Path
-    files: int = 0
-    segments: int = 0
-    silent: int = 0
-    failed: int = 0
-    resumed: int = 0
-    audio_seconds: float = 0.0
-    new_audio_seconds: float = 0.0
-    wall_seconds: float = 0.0
-    labels: Counter[str] = field(default_factory=Counter)
-    interrupted: bool = False
-
-    @property
-    def times_real_time(self) -> float:
-        """Seconds of audio annotated by this run in each second of it."""
-        return self.new_audio_seconds / self.wall_seconds if self.wall_seconds else 0.0
-
-    @property
-    def exit_code(self) -> int:
-        """0 all annotated, 1 none could be, 3 some failed, 130 interrupted."""
-        if self.interrupted:
-            return INTERRUPTED
-        if self.failed:
-            return 3 if self.files else 1
-        return 0
-
-
-class Progress(Protocol):
-    """Is told what happens; draws it, or does nothing."""
-
-    def warn(self, message: str) -> None:
-        """Something that the user should know before it begins."""
-
-    def begin(self, files: int, size: int) -> None:
-        """So many files of so many bytes in all are to be annotated."""
-
-    def advance(self, source: Source, outcome: Annotation | Failure) -> None:
-        """One of them is done."""
-
-    def end(self) -> None:
-        """All of them are, or the run was interrupted."""
 
 
 def run(paths: Sequence[str], folder: Path, options: Options, progress: Progress) -> Summary:

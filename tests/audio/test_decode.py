@@ -74,7 +74,7 @@ def test_truncated_flac_says_so(tmp_path, tone):
     soundfile.write(tmp_path / "a.flac", tone, 16_000)
     data = (tmp_path / "a.flac").read_bytes()
     for share in (0.3, 0.5, 0.9):
-        with pytest.raises(DecodeError, match="damaged or truncated.*of 5.00 s"):
+        with pytest.raises(DecodeError, match=r"damaged or truncated.*of 5\.00 s"):
             decode(write(tmp_path / "b.flac", data[: int(len(data) * share)]))
 
 

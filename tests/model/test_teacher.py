@@ -94,7 +94,7 @@ def test_it_is_stored_and_found_by_name(teacher, table, tmp_path):
     some = table.select(np.array([7, 2]))
     found = Teacher.load(tmp_path / "teacher.npz", some)
     np.testing.assert_array_equal(found.clips, teacher.clips[[7, 2]])
-    with pytest.raises(SerBatchError, match="made from another|make the teacher"):
+    with pytest.raises(SerBatchError, match="make the teacher"):
         Teacher.load(tmp_path / "teacher.npz", replace(table, names=["other"] * len(table)))
     (tmp_path / "text.npz").write_text("dear diary")
     with pytest.raises(SerBatchError, match="not a teacher"):

@@ -1,0 +1,59 @@
+"""A run of `annotate` from outside: what was asked for, and what came out."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ser_batch.audio.features import WINDOW_SECONDS
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `annotate` was asked for. Times in seconds; None: as the model's card says, or all cores."""
+
+    model: str = "crema-d"
+    window: float = WINDOW_SECONDS
+    hop: float = WINDOW_SECONDS / 2
+    denoise: str | None = None
+    formats: Sequence[str] = ("csv",)
+    jobs: int | None = None
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    absolute: bool = False
+    timeout: float = 60.0
+    restart: bool = False
+    retry_failed: bool = False
+
+
+@dataclass(slots=True)
+class Summary:
+    """What came out of a run. `labels` counts files; audio and wall time are in seconds."""
+
+    folder: Path
+    files: int = 0
+    segments: int = 0
+    silent: int = 0
+    failed: int = 0
+    resumed: int = 0
+    audio_seconds: float = 0.0
+    new_audio_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    labels: Counter[str] = field(default_factory=Counter)
+    interrupted: bool = False
+
+    @property
+    def times_real_time(self) -> float:
+        """Seconds of audio annotated by this run in each second of it."""
+        return self.new_audio_seconds / self.wall_seconds if self.wall_seconds else 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0 all annotated, 1 none could be, 3 some failed, 130 interrupted."""
+        if self.interrupted:
+            return INTERRUPTED
+        if self.failed:
+            return 3 if self.files else 1
+        return 0
