@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from ser_batch.cli import shared
+
 FORMATS = ("csv", "json")
 
 
@@ -63,13 +65,7 @@ FORMATS = ("csv", "json")
     type=click.Choice(("gate", "noisereduce")),
     help="The gate on our own spectrum (fast), or the noisereduce package (its reference).",
 )
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Worker processes; by default as many as the cores this process may use.",
-)
+@shared.jobs
 @click.option(
     "--manifest",
     type=click.Path(exists=True, dir_okay=False),
@@ -91,7 +87,7 @@ FORMATS = ("csv", "json")
 )
 @click.option("--restart", is_flag=True, help="Forget what an earlier run into this folder has done.")
 @click.option("--retry-failed", is_flag=True, help="Try files again that failed in an earlier run.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
+@shared.quiet
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
+from ser_batch.cli import shared
+
 
 @click.command()
-@click.argument("corpus", type=click.Path())
+@shared.corpus
 @click.option(
     "--model", default="crema-d", show_default=True, metavar="NAME|DIR", help="Model, by name or directory."
 )
@@ -23,8 +25,8 @@ import click
     metavar="COLUMN=VALUE",
     help="Only clips with this attribute, e.g. fold=2 or sex=female; repeatable.",
 )
-@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes for the features.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@shared.jobs
+@shared.quiet
 def command(
     corpus: str, model: str, output: Path | None, only: tuple[str, ...], jobs: int | None, quiet: bool
 ) -> None:

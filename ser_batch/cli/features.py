@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
+from ser_batch.cli import shared
+
 
 @click.command()
-@click.argument("corpus", type=click.Path())
+@shared.corpus
 @click.option(
     "-o",
     "--output",
@@ -15,17 +17,9 @@ import click
     metavar="TABLE.npz",
     help="File to write the table to.",
 )
-@click.option(
-    "--denoise",
-    type=click.Choice(("off", "gate", "noisereduce")),
-    default="off",
-    show_default=True,
-    help="Noise reduction that the audio goes through first.",
-)
-@click.option(
-    "-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes; by default all cores."
-)
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@shared.denoise
+@shared.jobs
+@shared.quiet
 def command(corpus: str, output: Path, denoise: str, jobs: int | None, quiet: bool) -> None:
     """Compute the feature table of CORPUS: what `train` and `evaluate` would compute anew each time.
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import click
 
+from ser_batch.cli import shared
+
 
 @click.command()
-@click.argument("corpus", type=click.Path())
+@shared.corpus
 @click.option(
     "-o",
     "--output",
@@ -89,17 +91,11 @@ import click
 @click.option(
     "--mixed-precision", is_flag=True, help="Train in bfloat16 where it is safe: quicker on new CPUs."
 )
-@click.option(
-    "--denoise",
-    type=click.Choice(("off", "gate", "noisereduce")),
-    default="off",
-    show_default=True,
-    help="Noise reduction before the features; a stored table keeps its own.",
-)
+@shared.denoise
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training in DIR.")
-@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes for the features.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@shared.jobs
+@shared.quiet
 def command(corpus: str, output: Path, quiet: bool, **options: Any) -> None:
     """Train a model on CORPUS.
 

@@ -44,7 +44,14 @@ def test_from_audio_to_a_model_that_annotates(corpus, tmp_path):
     speakers = card["training"]["speakers"]
     assert sorted(sum(speakers.values(), [])) == [str(1001 + actor) for actor in range(8)]
     assert f"train {corpus} -o {model} --epochs 3" in card["command"]
-    for name in ("model.tflite", "model.keras", "history.csv", "curves.png", "confusion.png", "predictions.csv"):
+    for name in (
+        "model.tflite",
+        "model.keras",
+        "history.csv",
+        "curves.png",
+        "confusion.png",
+        "predictions.csv",
+    ):
         assert (model / name).stat().st_size > 0
 
     done = ser_batch("annotate", corpus, "-o", tmp_path / "out", "--model", model)
@@ -72,7 +79,9 @@ def test_waveform_augmentation_and_a_stored_table(corpus, tmp_path):
     assert done.returncode == 0, done.stderr
     assert ser_batch("features", corpus, "-o", tmp_path / "table.npz", "-q").returncode == 0
     assert ser_batch("train", tmp_path / "table.npz", "-o", tmp_path / "b", *quick).returncode == 0
-    refused = ser_batch("train", tmp_path / "table.npz", "-o", tmp_path / "c", "--augment", "waveform", *quick)
+    refused = ser_batch(
+        "train", tmp_path / "table.npz", "-o", tmp_path / "c", "--augment", "waveform", *quick
+    )
     assert refused.returncode == 1
     assert "needs the corpus's files" in refused.stderr
 
@@ -101,7 +110,10 @@ def test_too_few_speakers(corpus, tmp_path):
 
 
 def test_places_that_cannot_be_written(corpus):
-    for command in (("train", corpus, "-o", "/proc/model"), ("features", corpus, "-o", "/proc/table.npz", "-q")):
+    for command in (
+        ("train", corpus, "-o", "/proc/model"),
+        ("features", corpus, "-o", "/proc/table.npz", "-q"),
+    ):
         done = ser_batch(*command)
         assert done.returncode == 1
         assert "/proc/" in done.stderr
