@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio.features import FRONT_END, HOP, N_FRAMES, SAMPLE_RATE
+from ser_batch.audio.front_end import FRONT_END, HOP, N_FRAMES, SAMPLE_RATE
 from ser_batch.corpus import crema_d
 from ser_batch.corpus.clips import LABELS, canonical
 from ser_batch.errors import SerBatchError

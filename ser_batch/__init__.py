@@ -93,7 +93,7 @@ def train(
     Raises:
         SerBatchError: no corpus, too few labels or speakers, or a folder that cannot be written.
     """
-    from ser_batch.audio.features import WINDOW_SECONDS
+    from ser_batch.audio.front_end import WINDOW_SECONDS
     from ser_batch.audio.windows import load
     from ser_batch.model.options import TrainOptions
     from ser_batch.model.teacher import Teacher

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio.features import HOP
+from ser_batch.audio.front_end import HOP
 
 SILENCE_DBFS = -70.0  # below this a window is silent, whatever is in it: 16-bit dither lies at -98
 BELOW_LOUDEST_DB = 35.0

@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import features
-from ser_batch.audio.features import FLOOR_DB, N_MELS
+from ser_batch.audio import features, front_end
+from ser_batch.audio.front_end import FLOOR_DB, N_MELS
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -93,7 +93,7 @@ def pitch_wave(samples: Array, rng: Rng) -> Array:
     import librosa
 
     steps = rng.uniform(-PITCH_SEMITONES, PITCH_SEMITONES)
-    return librosa.effects.pitch_shift(samples, sr=features.SAMPLE_RATE, n_steps=steps)
+    return librosa.effects.pitch_shift(samples, sr=front_end.SAMPLE_RATE, n_steps=steps)
 
 
 def spectrogram(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints, Array]:
@@ -274,14 +274,14 @@ def _loudness(power: Array, frames: Ints) -> NDArray[np.float64]:
 @cache
 def _white_noise() -> Array:
     """Mel power of sixteen windows of white noise, `[16, 188, 128]`: with the grain of the real thing."""
-    samples = np.random.default_rng(0).standard_normal((16, features.WINDOW_SAMPLES), np.float32)
+    samples = np.random.default_rng(0).standard_normal((16, front_end.WINDOW_SAMPLES), np.float32)
     return features.power_spectrogram(samples) @ features.mel_filters()
 
 
 @cache
 def _band_centres() -> Array:
     """Frequency of each mel band in Hz: its filter's centre of gravity."""
-    hertz = np.linspace(0, features.SAMPLE_RATE / 2, features.N_FFT // 2 + 1, dtype=np.float32)
+    hertz = np.linspace(0, front_end.SAMPLE_RATE / 2, front_end.N_FFT // 2 + 1, dtype=np.float32)
     filters = features.mel_filters()
     return hertz @ filters / filters.sum(axis=0)
 

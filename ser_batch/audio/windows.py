@@ -7,7 +7,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from ser_batch.audio.features import SAMPLE_RATE
+from ser_batch.audio.front_end import SAMPLE_RATE
 
 MICRO = 1_000_000  # times are counted in whole microseconds
 

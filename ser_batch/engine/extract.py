@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import features
+from ser_batch.audio import features, front_end
 from ser_batch.audio.windows import load
 from ser_batch.corpus.clips import Corpus
 from ser_batch.engine import processes
@@ -56,7 +56,7 @@ def extract_table(
     attributes = dict.fromkeys(name for clip in clips for name in clip.attributes)
     table = FeatureTable(
         corpus=corpus.name,
-        front_end=features.FRONT_END,
+        front_end=front_end.FRONT_END,
         names=[clip.name for clip in clips],
         labels=[clip.label for clip in clips],
         speakers=[clip.speaker for clip in clips],
@@ -71,7 +71,7 @@ def extract_table(
 def _extract(path: str, denoise: str) -> Result:
     """Levels and number of true frames of one clip, or why it cannot be read."""
     try:
-        samples = load(path, features.WINDOW_SECONDS)
+        samples = load(path, front_end.WINDOW_SECONDS)
     except (SerBatchError, OSError) as error:
         return str(error)
     return features.to_levels(features.log_mel(samples, denoise)), features.true_frames(len(samples))

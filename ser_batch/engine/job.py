@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ser_batch.audio.features import WINDOW_SECONDS
+from ser_batch.audio.front_end import WINDOW_SECONDS
 
 INTERRUPTED = 130
 
@@ -26,6 +26,16 @@ class Options:
     timeout: float = 60.0
     restart: bool = False
     retry_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that changes a result: the bundle, the window and hop in seconds, the denoise engine."""
+
+    model: str
+    window: float
+    hop: float
+    denoise: str
 
 
 @dataclass(slots=True)

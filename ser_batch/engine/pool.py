@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection, wait
 
 from ser_batch.corpus.find import Source
 from ser_batch.engine import processes
+from ser_batch.engine.job import Settings
 from ser_batch.engine.result import Annotation, Failure
-from ser_batch.engine.worker import Settings, Worker
 from ser_batch.errors import SerBatchError
 
 CHUNK_FILES = 16
@@ -187,6 +187,8 @@ def _serve(pipe: Connection, settings: Settings) -> None:
     threading.Thread(target=_follow_parent, daemon=True).start()
     # decoders write about damaged files to stderr, where the parent draws its progress
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    from ser_batch.engine.worker import Worker  # here, since the parent has no use for what it imports
+
     try:
         worker = Worker(settings)
     except Exception as error:

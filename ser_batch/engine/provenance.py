@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import ser_batch
-from ser_batch.audio.features import FRONT_END
-from ser_batch.engine.job import Options, Summary
-from ser_batch.engine.worker import Settings
+from ser_batch.audio.front_end import FRONT_END
+from ser_batch.engine.job import Options, Settings, Summary
 from ser_batch.model.bundle import Bundle
 from ser_batch.output.schema import SCHEMA_VERSION
 

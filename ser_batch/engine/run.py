@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ser_batch.audio.denoise import ENGINES
-from ser_batch.audio.features import WINDOW_SECONDS
+from ser_batch.audio.front_end import WINDOW_SECONDS
 from ser_batch.corpus.find import Source, Unreadable, common_root, find, relative
 from ser_batch.engine import pool, processes, provenance
-from ser_batch.engine.job import Options, Summary
+from ser_batch.engine.job import Options, Settings, Summary
 from ser_batch.engine.journal import Journal
 from ser_batch.engine.progress import Progress
 from ser_batch.engine.result import Annotation, Failure
 from ser_batch.engine.rows import rows
-from ser_batch.engine.worker import Settings
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.bundle import Bundle, load_bundle
 from ser_batch.output.csv_tables import CsvTable

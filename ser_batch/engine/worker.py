@@ -1,7 +1,5 @@
 """The worker: one file in, its annotation or its failure out. The same in every engine."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,20 +7,11 @@ from ser_batch.audio import features
 from ser_batch.audio.activity import speech_ratio
 from ser_batch.audio.decode import blocks
 from ser_batch.audio.windows import windows
+from ser_batch.engine.job import Settings
 from ser_batch.engine.result import SHARE, Annotation, Failure, in_shares
 from ser_batch.errors import SerBatchError
 from ser_batch.model.bundle import load_bundle
 from ser_batch.model.runtime import Network, softmax
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that changes a result: the bundle, the window and hop in seconds, the denoise engine."""
-
-    model: str
-    window: float
-    hop: float
-    denoise: str
 
 
 class Worker:

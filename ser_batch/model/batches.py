@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import augment, features
+from ser_batch.audio import augment, features, front_end
 from ser_batch.model.options import TIME_STRIDE
 from ser_batch.model.table import FeatureTable
 from ser_batch.model.teacher import Teacher
@@ -81,7 +81,7 @@ class Batches:
 
     def _batch(self, rows: Ints, rng: np.random.Generator) -> Batch:
         bands, frames = self._bands(rows, rng), self.table.frames[rows]
-        positions = np.broadcast_to(np.arange(features.N_FRAMES, dtype=np.float32), bands.shape[:2])
+        positions = np.broadcast_to(np.arange(front_end.N_FRAMES, dtype=np.float32), bands.shape[:2])
         if self.augmentation == "spectrogram":
             bands, frames, positions = augment.spectrogram(bands, frames, rng, self.strengths)
         targets = {"logits": self.targets[rows]}
@@ -103,7 +103,7 @@ class Batches:
         if self.augmentation != "waveform":
             return features.from_levels(self.table.levels[rows])
         assert self.audio is not None
-        clips = [augment.waveform(self.audio(int(row)), rng)[: features.WINDOW_SAMPLES] for row in rows]
+        clips = [augment.waveform(self.audio(int(row)), rng)[: front_end.WINDOW_SAMPLES] for row in rows]
         return np.stack([features.log_mel(clip, self.table.denoise) for clip in clips])
 
 

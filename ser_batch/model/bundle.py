@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ser_batch.audio.features import FRONT_END
+from ser_batch.audio.front_end import FRONT_END
 from ser_batch.errors import SerBatchError, UsageError
 
 SCHEMA_VERSION = 1

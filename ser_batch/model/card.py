@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ser_batch
-from ser_batch.audio.features import FRONT_END
+from ser_batch.audio.front_end import FRONT_END
 from ser_batch.model.bundle import NETWORK_FILE, SCHEMA_VERSION, sha256_of
 from ser_batch.model.options import TrainOptions
 from ser_batch.model.table import FeatureTable

@@ -12,7 +12,8 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from ser_batch.audio.features import FLOOR_DB, N_FRAMES, N_MELS, rotate
+from ser_batch.audio.features import rotate
+from ser_batch.audio.front_end import FLOOR_DB, N_FRAMES, N_MELS
 from ser_batch.model.batch_norm import BatchNorm
 from ser_batch.model.options import TIME_STRIDE, Architecture
 from ser_batch.model.teacher import Teacher

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import features
+from ser_batch.audio import features, front_end
 from ser_batch.errors import SerBatchError
 
 FORMAT = "ser-batch feature table 1"
@@ -138,7 +138,7 @@ class FeatureTable:
             raise SerBatchError(
                 f"{path} is not a feature table; make one with `ser-batch features CORPUS -o TABLE.npz`."
             ) from error
-        if table.front_end != features.FRONT_END:
+        if table.front_end != front_end.FRONT_END:
             raise SerBatchError(
                 f"{path} was made with another front end; make it again with `ser-batch features`."
             )

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import features
+from ser_batch.audio import features, front_end
 from ser_batch.errors import SerBatchError
 from ser_batch.model.table import FeatureTable
 
 FRAMES_A_SECOND = 25
-N_FRAMES = int(features.WINDOW_SECONDS * FRAMES_A_SECOND)
+N_FRAMES = int(front_end.WINDOW_SECONDS * FRAMES_A_SECOND)
 FRAME_COMPONENTS = 96
 CLIP_COMPONENTS = 64
 CLIPS_TOGETHER = 64
@@ -76,7 +76,7 @@ class Teacher:
             rows: indexes of clips.
             positions: `[rows, times]`, in frames of our spectrogram; interpolated between the teacher's.
         """
-        seconds = positions * (features.HOP / features.SAMPLE_RATE)
+        seconds = positions * (front_end.HOP / front_end.SAMPLE_RATE)
         place = np.clip(seconds * FRAMES_A_SECOND - 0.5, 0, N_FRAMES - 1.001)
         low = place.astype(np.int64)
         share = (place - low)[..., None].astype(np.float32)
@@ -107,7 +107,7 @@ def from_whisper(weights: Path, table: FeatureTable) -> Teacher:
 
 def _components(said: NDArray[np.float16], table: FeatureTable) -> Teacher:
     """Reduce `[clips, 75, width]` to what varies most."""
-    seconds = table.frames * (features.HOP / features.SAMPLE_RATE)
+    seconds = table.frames * (front_end.HOP / front_end.SAMPLE_RATE)
     heard = np.arange(N_FRAMES) < np.ceil(seconds * FRAMES_A_SECOND)[:, None]
     some = np.random.default_rng(0).permutation(len(table))[:PCA_CLIPS]
     project = _principal(said[some][heard[some]][::3].astype(np.float32), FRAME_COMPONENTS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import features
+from ser_batch.audio import features, front_end
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model import calibrate, export, metrics, plots, splits
 from ser_batch.model.batches import Audio, Batches, balanced_weights, soft_targets
@@ -76,11 +76,11 @@ def fit(
 
 def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array, Array]:
     """Mean and deviation of each mel band, `[128]` in dB, over the true frames of some clips of a table."""
-    counts = np.zeros((256, features.N_MELS))
-    bands = np.arange(features.N_MELS)
+    counts = np.zeros((256, front_end.N_MELS))
+    bands = np.arange(front_end.N_MELS)
     for row in rows:
         heard = table.levels[row, : table.frames[row]].astype(np.int64)
-        flat = np.bincount((heard * features.N_MELS + bands).ravel(), minlength=counts.size)
+        flat = np.bincount((heard * front_end.N_MELS + bands).ravel(), minlength=counts.size)
         counts += flat.reshape(counts.shape)
     level = features.from_levels(np.arange(256, dtype=np.uint8))[:, None]
     total = counts.sum(axis=0)

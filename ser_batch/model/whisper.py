@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from ser_batch.audio import features
+from ser_batch.audio import features, front_end
 from ser_batch.errors import SerBatchError
 
 WIDTH, HEADS, LAYERS, MELS = 384, 6, 4, 80  # tiny.en
@@ -27,10 +27,10 @@ def whisper_mel(bands: Array) -> Array:
     Bands and frames are interpolated to Whisper's; the level, relative to the loudest cell in both, is brought to
     its scale. The windows of the two transforms differ, which this cannot undo.
     """
-    ours, theirs = _mel_centres(features.N_MELS), _mel_centres(MELS)
-    of_band = np.stack([np.interp(theirs, ours, row) for row in np.eye(features.N_MELS)], axis=1)
-    position = np.arange(300) * HOP / features.HOP
-    low = np.minimum(position.astype(int), features.N_FRAMES - 2)
+    ours, theirs = _mel_centres(front_end.N_MELS), _mel_centres(MELS)
+    of_band = np.stack([np.interp(theirs, ours, row) for row in np.eye(front_end.N_MELS)], axis=1)
+    position = np.arange(300) * HOP / front_end.HOP
+    low = np.minimum(position.astype(int), front_end.N_FRAMES - 2)
     share = (position - low).astype(np.float32)[:, None]
     mel = bands @ (of_band.T.astype(np.float32) / 10)
     mel = mel[:, low] * (1 - share) + mel[:, low + 1] * share + 1.5

@@ -17,7 +17,7 @@ def ser_batch(*arguments):
 
 @pytest.fixture(scope="module")
 def corpus(samples, tmp_path_factory):
-    """A folder of CREMA-D names: eight actors, each a voice of ours at a speed of its own; anger is clipped noise."""
+    """A folder of CREMA-D names: eight actors, each our voice at a speed of its own; anger is clipped noise."""
     folder = tmp_path_factory.mktemp("AudioWAV")
     rng = np.random.default_rng(0)
     speech = load(str(samples / "meeting" / "introduction.flac"), 3.0)
@@ -42,7 +42,10 @@ def test_from_audio_to_a_model_that_annotates(corpus, tmp_path):
     card = json.loads((model / "card.json").read_text())
     assert card["labels"] == ["angry", "sad"]
     speakers = card["training"]["speakers"]
-    assert sorted(sum(speakers.values(), [])) == [str(1001 + actor) for actor in range(8)]
+    actors = [actor for part in speakers.values() for actor in part]
+    assert sorted(actors) == [str(1001 + actor) for actor in range(8)]
+        str(1001 + actor) for actor in range(8)
+    ]
     assert f"train {corpus} -o {model} --epochs 3" in card["command"]
     for name in (
         "model.tflite",

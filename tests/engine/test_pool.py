@@ -8,8 +8,8 @@ import pytest
 
 from ser_batch.corpus.find import Source
 from ser_batch.engine import pool
+from ser_batch.engine.job import Settings
 from ser_batch.engine.result import Annotation, Failure
-from ser_batch.engine.worker import Settings
 from ser_batch.errors import SerBatchError
 from ser_batch.model.bundle import load_bundle
 

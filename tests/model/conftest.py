@@ -4,7 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ser_batch.audio import features
+from ser_batch.audio import features, front_end
 from ser_batch.audio.augment import Strengths
 from ser_batch.model.bundle import Bundle
 from ser_batch.model.options import Architecture, TrainOptions
@@ -35,10 +35,10 @@ def _make_table(clips_each: int = 6, speakers: tuple[str, ...] = SPEAKERS, seed:
         for index, label in enumerate(LABELS):
             for _ in range(clips_each):
                 n = int(rng.integers(70, 188))
-                clip = rng.normal(-55 + 2 * number, 4, (features.N_FRAMES, features.N_MELS))
+                clip = rng.normal(-55 + 2 * number, 4, (front_end.N_FRAMES, front_end.N_MELS))
                 clip[:, 20 + 30 * index : 40 + 30 * index] += 35
-                clip = np.clip(clip - clip[:n].max(), features.FLOOR_DB, 0)
-                clip[n:] = features.FLOOR_DB
+                clip = np.clip(clip - clip[:n].max(), front_end.FLOOR_DB, 0)
+                clip[n:] = front_end.FLOOR_DB
                 labels.append(label)
                 spoken.append(speaker)
                 bands.append(features.to_levels(clip.astype(np.float32)))
@@ -46,7 +46,7 @@ def _make_table(clips_each: int = 6, speakers: tuple[str, ...] = SPEAKERS, seed:
     n_clips = len(labels)
     return FeatureTable(
         corpus="toy",
-        front_end=features.FRONT_END,
+        front_end=front_end.FRONT_END,
         names=[f"{speaker}/{i:03d}" for i, speaker in enumerate(spoken)],
         labels=labels,
         speakers=spoken,

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_batch.audio import features
+from ser_batch.audio import front_end
 from ser_batch.audio.augment import Strengths
 from ser_batch.model.batches import Batches, balanced_weights, soft_targets
 
@@ -52,7 +52,7 @@ def test_waveform_augmentation_works_on_audio_of_training_clips_only(plain):
     batches = replace(plain, augmentation="waveform", audio=audio, size=3, rows=plain.rows[:3])
     batch = next(iter(batches.epoch(0)))
     assert sorted(asked) == plain.rows[:3].tolist()
-    assert batch.mfcc.shape == (3, features.N_FRAMES, features.N_MELS)
+    assert batch.mfcc.shape == (3, front_end.N_FRAMES, front_end.N_MELS)
 
 
 def test_weights_follow_mixed_targets(plain):

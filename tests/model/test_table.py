@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ser_batch.audio import features
+from ser_batch.audio import features, front_end
 from ser_batch.errors import SerBatchError
 from ser_batch.model.table import FeatureTable
 
@@ -37,7 +37,7 @@ def test_where_keeps_the_clips_of_one_value(table):
 
 def test_mfcc_is_the_rotation_of_the_stored_levels(table):
     some = table.mfcc(np.array([3, 1]))
-    assert some.shape == (2, features.N_FRAMES, features.N_MELS)
+    assert some.shape == (2, front_end.N_FRAMES, front_end.N_MELS)
     assert some.dtype == np.float32
     np.testing.assert_array_equal(some[1], features.rotate(features.from_levels(table.levels[1])))
 
@@ -65,7 +65,7 @@ def test_a_missing_table_is_named(tmp_path):
 
 def test_a_table_of_another_front_end_is_refused(table, tmp_path):
     other = table.select(np.arange(2))
-    other.front_end = {**features.FRONT_END, "hop": 160}
+    other.front_end = {**front_end.FRONT_END, "hop": 160}
     other.save(tmp_path / "other.npz")
     with pytest.raises(SerBatchError, match="another front end"):
         FeatureTable.load(tmp_path / "other.npz")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_batch.audio import features
+from ser_batch.audio import features, front_end
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.options import TrainOptions
 from ser_batch.model.runtime import Network
@@ -30,7 +30,7 @@ def test_training_writes_the_whole_bundle_and_nothing_else(bundle, quick):
 def test_the_card_tells_how_the_model_came_about(bundle, table, quick):
     card = json.loads((bundle.path / "card.json").read_text())
     assert card == bundle.card
-    assert card["front_end"] == features.FRONT_END
+    assert card["front_end"] == front_end.FRONT_END
     assert card["command"] == "ser-batch train toy.npz -o toy"
     assert card["training"]["options"]["epochs"] == quick.epochs
     assert card["evaluation"]["on"] == "1 test speakers of toy, never heard in training"
