@@ -44,8 +44,6 @@ def test_from_audio_to_a_model_that_annotates(corpus, tmp_path):
     speakers = card["training"]["speakers"]
     actors = [actor for part in speakers.values() for actor in part]
     assert sorted(actors) == [str(1001 + actor) for actor in range(8)]
-        str(1001 + actor) for actor in range(8)
-    ]
     assert f"train {corpus} -o {model} --epochs 3" in card["command"]
     for name in (
         "model.tflite",
