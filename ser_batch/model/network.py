@@ -1,8 +1,8 @@
 """The network: MFCCs of a window → logits of the emotions, in Keras 3 for any of its backends.
 
 All 128 MFCCs are an invertible rotation of the log-mel spectrogram, so the network first turns it back and then
-convolves over time and frequency. Frames of zero padding are recognised by their level and left out of every
-mean, so a short clip is judged by its speech alone.
+convolves over time and frequency. Frames of silence and of zero padding are recognised by their level and left out
+of every mean, so a clip is judged by its speech alone.
 """
 
 from typing import Any
@@ -13,12 +13,11 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from ser_batch.audio.features import rotate
-from ser_batch.audio.front_end import FLOOR_DB, N_FRAMES, N_MELS
+from ser_batch.audio.front_end import N_FRAMES, N_MELS
 from ser_batch.model.batch_norm import BatchNorm
-from ser_batch.model.options import TIME_STRIDE, Architecture
+from ser_batch.model.options import QUIETEST_CELL_DB, QUIETEST_FRAME_DB, TIME_STRIDE, Architecture
 from ser_batch.model.teacher import Teacher
 
-QUIETEST_FRAME_DB = FLOOR_DB + 0.5
 BATCH_NORM_MOMENTUM = 0.9
 
 # row k is the k-th basis function over the bands; the 0-th is constant
@@ -87,16 +86,16 @@ class InverseDCT(layers.Layer):
 
 @keras.saving.register_keras_serializable("ser_batch")
 class HeardFrames(layers.Layer):
-    """1 for a frame with any band above the floor, 0 for padding: `[batch, frames, 1]` from log-mel."""
+    """1 for a frame with sound in any band, 0 for silence and padding: `[batch, frames, 1]` from log-mel."""
 
     def call(self, bands: Any) -> Any:
-        """Compare each frame's loudest band with the floor."""
+        """Compare each frame's loudest band with the window's."""
         return ops.cast(ops.max(bands, axis=-1, keepdims=True) > QUIETEST_FRAME_DB, "float32")
 
 
 @keras.saving.register_keras_serializable("ser_batch")
 class Normalise(layers.Layer):
-    """Log-mel as two channels, `[batch, frames, 128, 2]`; padding is 0 in both.
+    """Log-mel as two channels, `[batch, frames, 128, 2]`; silent frames are 0 in both.
 
     The first is standardised by each band's mean and deviation among the training speakers; from the second the
     clip's own mean of each band is taken, which removes the recording's colour.
@@ -111,6 +110,7 @@ class Normalise(layers.Layer):
 
     def call(self, bands: Any, heard: Any) -> Any:
         """Standardise by the corpus and by the clip."""
+        bands = ops.maximum(bands, QUIETEST_CELL_DB)
         own = ops.sum(bands * heard, axis=1, keepdims=True) / (ops.sum(heard, axis=1, keepdims=True) + 1e-3)
         by_corpus = (bands - self.mean) / self.deviation * heard
         by_clip = (bands - own) / self.deviation * heard

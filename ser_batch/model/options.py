@@ -7,6 +7,12 @@ from ser_batch.errors import UsageError
 
 AUGMENTATIONS = ("spectrogram", "waveform", "none")
 TIME_STRIDE = 4  # frames of the spectrogram to one of the network
+
+# Below the loudest cell. How far silence lies below speech is the studio's affair: a network that sees it takes
+# a quieter room than its corpus's for an emotion.
+QUIETEST_FRAME_DB = -50.0
+QUIETEST_CELL_DB = -60.0
+
 SPLITS = ("speakers", "random")
 WEIGHTS = ("float32", "float16", "int8")
 

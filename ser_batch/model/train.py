@@ -20,7 +20,7 @@ from ser_batch.model.batches import Audio, Batches, balanced_weights, soft_targe
 from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
 from ser_batch.model.card import make_card
 from ser_batch.model.evaluate import evaluate, logits_of
-from ser_batch.model.options import TrainOptions
+from ser_batch.model.options import QUIETEST_CELL_DB, TrainOptions
 from ser_batch.model.runtime import Network
 from ser_batch.model.table import FeatureTable
 from ser_batch.model.teacher import Teacher
@@ -82,7 +82,7 @@ def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array
         heard = table.levels[row, : table.frames[row]].astype(np.int64)
         flat = np.bincount((heard * front_end.N_MELS + bands).ravel(), minlength=counts.size)
         counts += flat.reshape(counts.shape)
-    level = features.from_levels(np.arange(256, dtype=np.uint8))[:, None]
+    level = np.maximum(features.from_levels(np.arange(256, dtype=np.uint8)), QUIETEST_CELL_DB)[:, None]
     total = counts.sum(axis=0)
     mean = (counts * level).sum(axis=0) / total
     variance = (counts * np.square(level - mean)).sum(axis=0) / total
