@@ -14,6 +14,7 @@ STILL = Strengths(
     shift=0,
     frequency_warp=0,
     equaliser_db=0,
+    quieter_share=0,
     noise_share=0,
     time_masks=0,
     band_masks=0,
@@ -85,6 +86,21 @@ def test_batches_are_cut_to_one_of_the_lengths(clips, rng):
         augment.spectrogram(clips, FRAMES, rng, Strengths(crops=(96, 120)))[0].shape[1] for _ in range(20)
     }
     assert lengths == {96, 120}
+
+
+def test_a_quieter_room_leaves_the_voice_and_takes_the_noise(rng):
+    """Against the same clip recorded without its noise."""
+    voice = rng.uniform(-30, 0, (20, 188, 128)).astype(np.float32)
+    voice[:, 60:] = -80
+    voice[:, :, :40] -= 20
+    noise = np.full_like(voice, -50)
+    recorded = (10 * np.log10(10 ** (voice / 10) + 10 ** (noise / 10))).astype(np.float32)
+    quieter = augment.quieten(recorded, np.full(20, 188), rng, replace(STILL, quieter_share=1))
+    np.testing.assert_allclose(quieter[:, :60, 40:], recorded[:, :60, 40:], atol=1)
+    depth = recorded[:, 100] - quieter[:, 100]
+    assert depth.min() >= 0
+    assert (depth.max(axis=1) > 25).any()
+    assert np.all(quieter >= -80)
 
 
 def test_the_equaliser_colours_all_frames_alike(clips, rng):

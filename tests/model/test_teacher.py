@@ -37,6 +37,7 @@ def test_batches_ask_it_about_where_the_augmented_frames_come_from(teacher, tabl
         shift=0,
         frequency_warp=0,
         equaliser_db=0,
+        quieter_share=0,
         noise_share=0,
         time_masks=0,
         band_masks=0,

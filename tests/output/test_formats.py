@@ -75,3 +75,9 @@ def test_no_rows_give_an_empty_table_with_its_header(name, tmp_path):
     FORMATS[name](tmp_path, LABELS).close()
     for path in tmp_path.iterdir():
         assert b"label" in path.read_bytes()
+
+
+def test_the_command_offers_every_format():
+    from ser_batch.cli import annotate
+
+    assert tuple(FORMATS) == annotate.FORMATS
