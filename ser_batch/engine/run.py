@@ -1,11 +1,7 @@
 """A run of `annotate`: find → workers → journal → tables, resumed where an earlier one stopped."""
 
-import heapq
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +12,11 @@ from ser_batch.engine import pool, processes, provenance
 from ser_batch.engine.job import Options, Settings, Summary
 from ser_batch.engine.journal import Journal
 from ser_batch.engine.progress import Progress
-from ser_batch.engine.result import Annotation, Failure
-from ser_batch.engine.rows import rows
+from ser_batch.engine.result import Annotation
+from ser_batch.engine.signals import stop_on_signal
+from ser_batch.engine.tables import write_tables
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.bundle import Bundle, load_bundle
-from ser_batch.output.csv_tables import CsvTable
-from ser_batch.output.formats import FORMATS
-from ser_batch.output.schema import FAILURE_COLUMNS
 
 
 def run(paths: Sequence[str], folder: Path, options: Options, progress: Progress) -> Summary:
@@ -64,12 +58,12 @@ def run(paths: Sequence[str], folder: Path, options: Options, progress: Progress
         )
         summary.wall_seconds = time.time() - began
         if not summary.interrupted:
-            _write_tables(found, journal, bundle, options.formats, summary)
+            write_tables(found, journal, bundle.labels, options.formats, summary)
+        provenance.write(folder / "run.json", began, options, settings, bundle, summary)
     except OSError as error:
         raise _cannot_write(folder, error) from error
     finally:
         journal.close()
-    provenance.write(folder / "run.json", began, options, settings, bundle, summary)
     return summary
 
 
@@ -121,7 +115,7 @@ def _annotate(
     progress.begin(len(sources), sum(source.size for source in sources))
     seconds, left = 0.0, len(sources)
     try:
-        with _stop_on_signal() as stopped:
+        with stop_on_signal() as stopped:
             for source, outcome in pool.annotate(sources, settings, jobs, options.timeout, stopped.is_set):
                 journal.append(todo[source.path], source, outcome)
                 progress.advance(source, outcome)
@@ -132,60 +126,3 @@ def _annotate(
     finally:
         progress.end()
     return seconds, left > 0
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """Ctrl-C or SIGTERM sets the event; a second Ctrl-C raises KeyboardInterrupt."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-
-    def stop(number: int, frame: object) -> None:
-        if stopped.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _write_tables(
-    found: dict[str, Source | Unreadable],
-    journal: Journal,
-    bundle: Bundle,
-    formats: Sequence[str],
-    summary: Summary,
-) -> None:
-    """Write every format, sorted by file, and count what is in them."""
-    folder, labels = summary.folder, bundle.labels
-    writers = [FORMATS[name](folder, labels) for name in dict.fromkeys(formats)]
-    failures = CsvTable(folder / "failures.csv", FAILURE_COLUMNS)
-    unreadable = sorted(
-        (key, Failure("find", item.error, item.message))
-        for key, item in found.items()
-        if isinstance(item, Unreadable)
-    )
-    for key, outcome in heapq.merge(journal.results(found.keys()), unreadable, key=lambda pair: pair[0]):
-        if isinstance(outcome, Failure):
-            failures.write((key, outcome.stage, outcome.error, outcome.message))
-            summary.failed += 1
-            continue
-        file, segments = rows(key, outcome, labels)
-        for writer in writers:
-            writer.write(file, segments)
-        summary.files += 1
-        summary.segments += len(segments)
-        summary.audio_seconds += file.duration
-        if file.emotion.label is None:
-            summary.silent += 1
-        else:
-            summary.labels[file.emotion.label] += 1
-    for writer in writers:
-        writer.close()
-    failures.close()
