@@ -187,9 +187,9 @@ def _serve(pipe: Connection, settings: Settings) -> None:
     threading.Thread(target=_follow_parent, daemon=True).start()
     # decoders write about damaged files to stderr, where the parent draws its progress
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    from ser_batch.engine.worker import Worker  # here, since the parent has no use for what it imports
-
     try:
+        from ser_batch.engine.worker import Worker  # here, since the parent has no use for what it imports
+
         worker = Worker(settings)
     except Exception as error:
         pipe.send(str(error) or type(error).__name__)

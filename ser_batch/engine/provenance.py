@@ -1,7 +1,6 @@
 """`run.json`: what was run and what came out; and the fingerprint that a resume is held against."""
 
 import json
-import os
 import platform
 import sys
 import time
@@ -14,6 +13,7 @@ import ser_batch
 from ser_batch.audio.front_end import FRONT_END
 from ser_batch.engine.job import Options, Settings, Summary
 from ser_batch.model.bundle import Bundle
+from ser_batch.output.replace import Replacement
 from ser_batch.output.schema import SCHEMA_VERSION
 
 PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "ai-edge-litert")
@@ -67,6 +67,6 @@ def write(
         "times_real_time": round(summary.times_real_time, 1),
         "exit_code": summary.exit_code,
     }
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(document, indent=2, default=str) + os.linesep, encoding="utf-8")
-    partial.replace(path)
+    replacement = Replacement(path)
+    replacement.file.write(json.dumps(document, indent=2, default=str) + "\n")
+    replacement.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 from ser_batch.audio.denoise import ENGINES
 from ser_batch.audio.front_end import WINDOW_SECONDS
-from ser_batch.corpus.find import Source, Unreadable, common_root, find, relative
+from ser_batch.corpus.find import Source, common_root, find, relative
 from ser_batch.engine import pool, processes, provenance
 from ser_batch.engine.job import Options, Settings, Summary
 from ser_batch.engine.journal import Journal
@@ -35,27 +35,22 @@ def run(paths: Sequence[str], folder: Path, options: Options, progress: Progress
         progress.warn(
             f"{bundle.name} was trained with denoise {bundle.denoise}; with {settings.denoise} its labels are worse"
         )
-    root = "/" if options.absolute else common_root(paths)
-    found = {
-        _key(item.path, root, options.absolute): item
-        for item in find(paths, options.include, options.exclude)
-    }
+    root = None if options.absolute else common_root(paths)
+    found = {_key(item.path, root): item for item in find(paths, options.include, options.exclude)}
     if not found:
         raise SerBatchError(f"no audio files in {', '.join(paths)}: check the path, --include and --exclude")
 
     journal = _open_journal(folder, options.restart, provenance.fingerprint(settings, bundle))
     try:
         todo = {
-            item.path: key
+            key: item
             for key, item in found.items()
             if isinstance(item, Source) and not journal.finished(key, item, options.retry_failed)
         }
         summary = Summary(
             folder, resumed=sum(isinstance(item, Source) for item in found.values()) - len(todo)
         )
-        summary.new_audio_seconds, summary.interrupted = _annotate(
-            found, todo, settings, options, journal, progress
-        )
+        summary.new_audio_seconds, summary.interrupted = _annotate(todo, settings, options, journal, progress)
         summary.wall_seconds = time.time() - began
         if not summary.interrupted:
             write_tables(found, journal, bundle.labels, options.formats, summary)
@@ -80,8 +75,8 @@ def _settings(options: Options, bundle: Bundle) -> Settings:
     return Settings(str(bundle.path), options.window, options.hop, denoise)
 
 
-def _key(path: str, root: str, absolute: bool) -> str:
-    return "/" + relative(path, root) if absolute else relative(path, root)
+def _key(path: str, root: str | None) -> str:
+    return relative(path, root) if root else "/" + relative(path, "/")
 
 
 def _open_journal(folder: Path, restart: bool, fingerprint: dict[str, Any]) -> Journal:
@@ -102,22 +97,22 @@ def _cannot_write(folder: Path, error: OSError) -> SerBatchError:
 
 
 def _annotate(
-    found: dict[str, Source | Unreadable],
-    todo: dict[str, str],
+    todo: dict[str, Source],
     settings: Settings,
     options: Options,
     journal: Journal,
     progress: Progress,
 ) -> tuple[float, bool]:
     """Have the files done that are not; returns the seconds of audio, and whether it was interrupted."""
-    sources = [item for item in found.values() if isinstance(item, Source) and item.path in todo]
+    keys = {source.path: key for key, source in todo.items()}
+    sources = todo.values()
     jobs = min(options.jobs or processes.cores(), len(sources))
     progress.begin(len(sources), sum(source.size for source in sources))
     seconds, left = 0.0, len(sources)
     try:
         with stop_on_signal() as stopped:
             for source, outcome in pool.annotate(sources, settings, jobs, options.timeout, stopped.is_set):
-                journal.append(todo[source.path], source, outcome)
+                journal.append(keys[source.path], source, outcome)
                 progress.advance(source, outcome)
                 seconds += outcome.duration if isinstance(outcome, Annotation) else 0.0
                 left -= 1

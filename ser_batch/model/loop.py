@@ -17,7 +17,6 @@ from ser_batch.errors import SerBatchError
 from ser_batch.model.batches import Batches
 from ser_batch.model.options import TrainOptions
 
-CHECKPOINT_FILE = "checkpoint.npz"
 WARM_UP_SHARE = 0.1
 GRADIENT_NORM = 2.0
 

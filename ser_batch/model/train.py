@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import keras
 
 KERAS_FILE = "model.keras"
+CHECKPOINT_FILE = "checkpoint.npz"
 FIGURES = ("uar", "accuracy", "macro_f1", "ece")
 VERIFIED_CLIPS = 16
 PREDICTED_TOGETHER = 64
@@ -105,7 +106,7 @@ def _check(table: FeatureTable, options: TrainOptions, audio: Audio | None, teac
 
 
 def _check_folder(out: Path, resume: bool) -> None:
-    if not resume and any(out.rglob("checkpoint.npz")):
+    if not resume and any(out.rglob(CHECKPOINT_FILE)):
         raise SerBatchError(
             f"{out} holds an unfinished training: resume it (--resume), or remove the folder."
         )
@@ -231,7 +232,7 @@ def _fit_one(
         command=command,
     )
     (out / CARD_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / "checkpoint.npz").unlink()
+    (out / CHECKPOINT_FILE).unlink()
     return load_bundle(out)
 
 
@@ -288,7 +289,7 @@ def _train_network(
         batches,
         validate if len(validation) else None,
         options,
-        out / loop.CHECKPOINT_FILE,
+        out / CHECKPOINT_FILE,
         _identity(table, parts, options, teacher),
         out.name,
         quiet,
