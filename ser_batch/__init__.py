@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,15 +36,14 @@ def annotate(paths: PathLike | list[PathLike], output: PathLike, **options: Any)
     from ser_batch.engine.progress import Silent
     from ser_batch.engine.run import run
 
-    inputs = [paths] if isinstance(paths, str | os.PathLike) else paths
-    return run([os.fspath(path) for path in inputs], Path(output), Options(**options), Silent())
+    return run([os.fspath(path) for path in _listed(paths)], Path(output), Options(**options), Silent())
 
 
 def features(
     corpus: PathLike,
     output: PathLike | None = None,
     *,
-    denoise: str = "off",
+    denoise: str | None = None,
     jobs: int | None = None,
     progress: bool = False,
 ) -> "FeatureTable":
@@ -52,26 +52,30 @@ def features(
     Args:
         corpus: folder, CSV file, or a stored table, which is returned as it is.
         output: `.npz` file to store it in.
-        denoise: noise reduction that the audio goes through first: `off`, `gate` or `noisereduce`.
+        denoise: noise reduction that the audio goes through first: `off` (default), `gate` or `noisereduce`.
         jobs: processes; by default as many as the cores this process may use.
         progress: draw a bar on stderr, and name there the clips that are left out.
 
     Raises:
         SerBatchError: no corpus, no recognisable label, or no clip that can be read.
     """
-    table, _ = _table_and_paths(corpus, denoise, jobs, progress)
+    table = _table(corpus, denoise or "off", jobs, progress)
     if output is not None:
         table.save(Path(output))
     return table
 
 
 def train(
-    corpus: PathLike,
+    corpora: PathLike | Sequence[PathLike],
     output: PathLike,
     *,
-    denoise: str = "off",
+    labels: PathLike | Mapping[str, str] | None = None,
+    denoise: str | None = None,
     jobs: int | None = None,
+    init_from: PathLike | None = None,
+    encoder: PathLike | None = None,
     teacher: PathLike | None = None,
+    noise: PathLike | None = None,
     resume: bool = False,
     progress: bool = False,
     command: str = "",
@@ -80,11 +84,17 @@ def train(
     """Train a model and write its bundle; what `ser-batch train` does.
 
     Args:
-        corpus: as for `features`.
+        corpora: one as for `features`, or several to be trained on together.
         output: folder for the bundle; its name becomes the model's.
-        denoise: noise reduction before the features; a stored table keeps its own.
+        labels: what labels become: `six`, a CSV with the columns from,to, or a mapping; "" leaves clips out.
+        denoise: noise reduction before the features, by default `off` or what `init_from` was trained with; a stored
+            table keeps its own.
         jobs: processes for the features.
+        init_from: a bundled model's name, or a folder that `train` wrote: its weights are begun with, save those of
+            the last layer where the labels differ.
+        encoder: file of the arrays of Whisper tiny.en's encoder: the large network is trained, which begins with them.
         teacher: file of what a larger network makes of each clip, to be imitated besides.
+        noise: folder of recorded noise, to be mixed with the clips while training.
         resume: go on with an interrupted training in `output`.
         progress: draw bars on stderr.
         command: how the training was asked for, for the card.
@@ -93,36 +103,50 @@ def train(
     Raises:
         SerBatchError: no corpus, too few labels or speakers, or a folder that cannot be written.
     """
-    from ser_batch.audio.front_end import WINDOW_SECONDS
-    from ser_batch.audio.windows import load
-    from ser_batch.model.options import TrainOptions
+    from ser_batch.audio.noise import read_noise
+    from ser_batch.corpus.mapping import read_mapping
+    from ser_batch.model.bundle import load_bundle
+    from ser_batch.model.joining import join
+    from ser_batch.model.options import LargeArchitecture, TrainOptions
+    from ser_batch.model.task import Task
     from ser_batch.model.teacher import Teacher
     from ser_batch.model.train import fit
 
+    if encoder:
+        options.setdefault("architecture", LargeArchitecture())
     checked = TrainOptions(**options)
-    table, paths = _table_and_paths(corpus, denoise, jobs, progress)
-
-    def audio(row: int) -> Any:
-        return load(paths[table.names[row]], WINDOW_SECONDS)
-
-    return fit(
+    start = load_bundle(os.fspath(init_from)) if init_from else None
+    recorded = read_noise(os.fspath(noise)) if noise else None
+    mapping = read_mapping(labels)
+    denoise = denoise or (start.denoise if start else "off")
+    tables = [_table(corpus, denoise, jobs, progress) for corpus in _listed(corpora)]
+    table, notes = join(tables, mapping, only_shared=True)
+    if progress:
+        _say(notes)
+    task = Task(
         table,
-        output,
         checked,
-        audio=audio if paths else None,
+        start=start,
+        encoder=Path(encoder) if encoder else None,
         teacher=Teacher.load(Path(teacher), table) if teacher else None,
-        resume=resume,
+        noise=recorded,
+        mapping=mapping,
         quiet=not progress,
         command=command,
     )
+    return fit(task, output, resume)
 
 
 def evaluate(
-    corpus: PathLike,
+    corpora: PathLike | Sequence[PathLike],
     model: PathLike = "crema-d",
     output: PathLike | None = None,
     *,
+    labels: PathLike | Mapping[str, str] | None = None,
     where: Mapping[str, str] | None = None,
+    held_out: bool = False,
+    noise: PathLike | Sequence[PathLike] = (),
+    snr: Sequence[float] = (20, 10, 5, 0),
     denoise: str | None = None,
     jobs: int | None = None,
     progress: bool = False,
@@ -130,10 +154,14 @@ def evaluate(
     """Measure a model on a labelled corpus; what `ser-batch evaluate` does.
 
     Args:
-        corpus: as for `features`.
+        corpora: one as for `features`, or several.
         model: a bundled model's name, or a folder that `train` wrote.
         output: folder for the figures, the confusion matrix and the predicted/actual table.
+        labels: as for `train`; by default as the model's card says.
         where: only clips with these attributes, such as `{"fold": "2"}`.
+        held_out: only the speakers that the model's training held out for test.
+        noise: `white`, folders of recorded noise, or both: the clips are measured with it, too,
+        snr: at each of these signal-to-noise ratios in dB.
         denoise: noise reduction before the features; by default as the model's card says.
         jobs: processes for the features.
         progress: draw bars on stderr.
@@ -141,23 +169,33 @@ def evaluate(
     Raises:
         SerBatchError: no corpus, no such model, or no label that both know.
     """
+    from ser_batch.audio.noise import read_noise
+    from ser_batch.corpus.mapping import read_mapping
     from ser_batch.model.bundle import load_bundle
-    from ser_batch.model.evaluate import evaluate_bundle
+    from ser_batch.model.evaluate import evaluate_bundle, held_out_clips
+    from ser_batch.model.joining import join
 
     bundle = load_bundle(os.fspath(model))
-    table, _ = _table_and_paths(corpus, denoise or bundle.denoise, jobs, progress)
+    noises = [read_noise(os.fspath(each)) for each in _listed(noise)]
+    mapping = bundle.mapping if labels is None else read_mapping(labels)
+    tables = [_table(corpus, denoise or bundle.denoise, jobs, progress) for corpus in _listed(corpora)]
+    table, notes = join(tables, mapping, only_shared=False)
+    if held_out:
+        table = held_out_clips(bundle, table)
     for column, value in (where or {}).items():
         table = table.where(column, value)
-    evaluation = evaluate_bundle(bundle, table, quiet=not progress)
+    evaluation = evaluate_bundle(bundle, table, tuple(notes), noises, snr, quiet=not progress)
     if output is not None:
         evaluation.save(output)
     return evaluation
 
 
-def _table_and_paths(
-    corpus: PathLike, denoise: str, jobs: int | None, progress: bool
-) -> tuple["FeatureTable", dict[str, str]]:
-    """The feature table of a corpus, and where the audio of each of its clips is, if it is at hand."""
+def _listed(paths: PathLike | Sequence[PathLike]) -> Sequence[PathLike]:
+    return [paths] if isinstance(paths, str | os.PathLike) else paths
+
+
+def _table(corpus: PathLike, denoise: str, jobs: int | None, progress: bool) -> "FeatureTable":
+    """The feature table of a corpus, with the paths of its audio where it is not a stored table."""
     from tqdm import tqdm
 
     from ser_batch.corpus.read import read_corpus
@@ -166,20 +204,25 @@ def _table_and_paths(
     from ser_batch.model.table import FeatureTable
 
     if Path(corpus).suffix == ".npz":
-        return FeatureTable.load(Path(corpus)), {}
+        return FeatureTable.load(Path(corpus))
 
     def bar(results: Any, total: int) -> Any:
         return tqdm(results, desc="features", total=total, unit="clip", disable=None if progress else True)
 
     found = read_corpus(corpus)
     table, failed = extract_table(found, denoise, jobs or cores(), bar)
+    said = [f"left out: {path}: {reason}" for path, reason in [*found.skipped, *failed]]
+    if not found.speakers_known:
+        said.append(
+            f"{corpus}: no speakers can be told apart, so that every clip counts as a speaker: "
+            "figures on held-out clips say little about new voices"
+        )
     if progress:
-        for path, reason in [*found.skipped, *failed]:
-            tqdm.write(f"left out: {path}: {reason}", file=sys.stderr)
-        if not found.speakers_known:
-            tqdm.write(
-                f"{corpus}: no speakers can be told apart, so that every clip counts as a speaker: "
-                "figures on held-out clips say little about new voices",
-                file=sys.stderr,
-            )
-    return table, {clip.name: clip.path for clip in found.clips}
+        _say(said)
+    paths = {clip.name: clip.path for clip in found.clips}
+    return replace(table, paths=[paths[name] for name in table.names])
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ser_batch.audio import features, front_end
 from ser_batch.audio.front_end import FLOOR_DB, N_MELS
+from ser_batch.audio.noise import white
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -39,8 +40,10 @@ class Strengths:
         frequency_warp: frequencies are scaled by 1 - frequency_warp to 1 + frequency_warp.
         equaliser_db: deviation of a smooth curve over the bands that is added, a microphone's say.
         quieter_share: the share of the clips whose own noise is taken away, to some degree.
-        noise_share: the share of the clips that noise is added to.
-        snr_db: the range of its signal-to-noise ratio.
+        noise_share: the share of the clips that synthetic noise is added to,
+        snr_db: and the range of its signal-to-noise ratio.
+        recorded_share: the share of the clips that recorded noise is added to, where there is any,
+        recorded_snr_db: and the range of its signal-to-noise ratio.
         time_masks: how many runs of frames are blanked,
         time_mask_frames: and up to how many frames each.
         band_masks: how many runs of mel bands are blanked,
@@ -48,15 +51,17 @@ class Strengths:
         mixup: alpha of the Beta distribution from which two clips' shares are drawn; 0 mixes none.
     """
 
-    crops: tuple[int, ...] = (112, 128, 144)
+    crops: tuple[int, ...] = (128, 144, 160)
     stretch: float = 0.12
     time_warp: float = 4.0
     shift: int = 20
     frequency_warp: float = 0.08
     equaliser_db: float = 2.0
-    quieter_share: float = 0.5
-    noise_share: float = 0.4
+    quieter_share: float = 0.4
+    noise_share: float = 0.2
     snr_db: tuple[float, float] = (3.0, 28.0)
+    recorded_share: float = 0.2
+    recorded_snr_db: tuple[float, float] = (2.0, 25.0)
     time_masks: int = 1
     time_mask_frames: int = 16
     band_masks: int = 1
@@ -99,7 +104,9 @@ def pitch_wave(samples: Array, rng: Rng) -> Array:
     return librosa.effects.pitch_shift(samples, sr=front_end.SAMPLE_RATE, n_steps=steps)
 
 
-def spectrogram(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints, Array]:
+def spectrogram(
+    bands: Array, frames: Ints, rng: Rng, strengths: Strengths, recorded: Array | None = None
+) -> tuple[Array, Ints, Array]:
     """Crop, warp, quieten, equalise, add noise to, and mask a batch of spectrograms.
 
     Args:
@@ -107,6 +114,7 @@ def spectrogram(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> t
         frames: `[clips]`, how many frames of each are audio.
         rng: source of all chance.
         strengths: how far to go.
+        recorded: mel power of recorded noise, `[windows, 188, 128]`, as `ser_batch.audio.noise.Noise` has it.
 
     Returns:
         The changed batch; how many frames of each are audio now; and where in the old clips these frames lie.
@@ -118,6 +126,8 @@ def spectrogram(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> t
     bands = quieten(bands, frames, rng, strengths)
     bands = equalise(bands, frames, rng, strengths)
     bands = add_noise(bands, frames, rng, strengths)
+    if recorded is not None:
+        bands = add_recorded_noise(bands, frames, rng, strengths, recorded)
     return mask(bands, frames, rng, strengths), frames, positions + start[:, None]
 
 
@@ -172,21 +182,49 @@ def add_noise(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Arr
     noisy = np.flatnonzero(rng.random(len(bands)) < strengths.noise_share)
     if not len(noisy):
         return bands
-    speech = _power(bands[noisy])
-    bank = _white_noise()[:, : bands.shape[1]]
+    bank = white().power[:, : bands.shape[1]]
     noise = bank[rng.integers(len(bank), size=len(noisy))]
     # power falls with the frequency to the power of 0 (white), 1 (pink), 2 (brown), or anything between
     slope = rng.uniform(0, 2, len(noisy)).astype(np.float32)
     noise = noise * np.exp(-slope[:, None, None] * np.log(_band_centres() / _band_centres()[0]))
-    snr = rng.uniform(*strengths.snr_db, len(noisy))
-    gain = _loudness(speech, frames[noisy]) / _loudness(noise, frames[noisy]) / 10 ** (snr / 10)
-    noise *= gain.astype(np.float32)[:, None, None]
-    noise += speech
-    np.log(noise, out=noise)
-    noise *= np.float32(10 / np.log(10))
     out = bands.copy()
-    out[noisy] = _relative_to_loudest(noise, frames[noisy])
+    out[noisy] = mix(bands[noisy], noise, frames[noisy], rng.uniform(*strengths.snr_db, len(noisy)))
     return out
+
+
+def add_recorded_noise(bands: Array, frames: Ints, rng: Rng, strengths: Strengths, recorded: Array) -> Array:
+    """Add a piece of recorded noise in power to some of the clips; arguments as for `spectrogram`."""
+    noisy = np.flatnonzero(rng.random(len(bands)) < strengths.recorded_share)
+    window = rng.integers(len(recorded), size=len(noisy))
+    start = rng.integers(recorded.shape[1] - bands.shape[1] + 1, size=len(noisy))
+    noise = recorded[window[:, None], start[:, None] + np.arange(bands.shape[1])]
+    out = bands.copy()
+    out[noisy] = mix(bands[noisy], noise, frames[noisy], rng.uniform(*strengths.recorded_snr_db, len(noisy)))
+    return out
+
+
+def mix(bands: Array, noise: Array, frames: Ints, snr_db: float | NDArray[np.float64]) -> Array:
+    """Add noise to speech in power, at a signal-to-noise ratio of their mean powers over the clips' true frames.
+
+    What `ser_batch.audio.noise.mix` does to audio, but for the phases (a cell where speech and noise are alike in level
+    may lie some dB beside), and for what lies below the lowest band, such as wind: it does not count.
+
+    Args:
+        bands: float32 `[clips, frames, 128]` in dB.
+        noise: mel power, of the same shape and any scale. Where it is silent, nothing is added.
+        frames: `[clips]`, how many frames of each are audio.
+        snr_db: one for all, or `[clips]`.
+
+    Returns:
+        Float32 like `bands`, relative to each clip's loudest cell.
+    """
+    mixed = _power(bands)
+    loud = _loudness(noise, frames)
+    gain = np.where(loud > 0, _loudness(mixed, frames) / np.maximum(loud, 1e-30) / 10 ** (snr_db / 10), 0)
+    mixed += noise * gain.astype(np.float32)[:, None, None]
+    np.log(mixed, out=mixed)
+    mixed *= np.float32(10 / np.log(10))
+    return _relative_to_loudest(mixed, frames)
 
 
 def mask(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Array:
@@ -290,13 +328,6 @@ def _loudness(power: Array, frames: Ints) -> NDArray[np.float64]:
     """Mean power of each clip over its true frames, `[clips]`: the bands count by their width."""
     heard = np.arange(power.shape[1]) < frames[:, None]
     return ((power @ _band_widths()) * heard).sum(axis=1) / frames
-
-
-@cache
-def _white_noise() -> Array:
-    """Mel power of sixteen windows of white noise, `[16, 188, 128]`: with the grain of the real thing."""
-    samples = np.random.default_rng(0).standard_normal((16, front_end.WINDOW_SAMPLES), np.float32)
-    return features.power_spectrogram(samples) @ features.mel_filters()
 
 
 @cache

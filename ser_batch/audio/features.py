@@ -83,6 +83,16 @@ def true_frames(n_samples: int) -> int:
     return min(N_FRAMES, 1 + n_samples // HOP)
 
 
+def network_input(bands: Array, kind: str) -> Array:
+    """What a network takes of a log-mel spectrogram `[..., frames, 128]`: float32 of the same shape.
+
+    Args:
+        bands: in dB, as `log_mel` gives them.
+        kind: one of `ser_batch.audio.front_end.FEATURES`.
+    """
+    return rotate(bands) if kind == "mfcc" else bands
+
+
 def rotate(bands: Array) -> Array:
     """Log-mel to MFCC: orthonormal DCT-II over the last axis, of any size."""
     return scipy.fft.dct(bands, type=2, norm="ortho", axis=-1)

@@ -10,6 +10,8 @@ FLOOR_DB = -80.0
 WINDOW_SAMPLES = int(WINDOW_SECONDS * SAMPLE_RATE)
 N_FRAMES = 1 + WINDOW_SAMPLES // HOP
 
+FEATURES = ("mfcc", "logmel")  # what a network may take; either is all of the other
+
 FRONT_END = {
     "sample_rate": SAMPLE_RATE,
     "window_seconds": WINDOW_SECONDS,

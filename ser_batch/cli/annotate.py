@@ -1,6 +1,8 @@
 """`ser-batch annotate`."""
 
 import sys
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -83,10 +85,17 @@ FORMATS = ("csv", "json")
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="Give up on a file after this, plus 20 s a megabyte.",
+    help="Give up on a file that yields nothing for so long, plus half a second a megabyte.",
 )
 @click.option("--restart", is_flag=True, help="Forget what an earlier run into this folder has done.")
 @click.option("--retry-failed", is_flag=True, help="Try files again that failed in an earlier run.")
+@click.option(
+    "--max-failures",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Stop, resumably, when more than N files have failed.",
+)
+@click.option("--fail-fast", is_flag=True, help="Stop, resumably, when a file has failed.")
 @shared.quiet
 @click.pass_context
 def command(
@@ -106,23 +115,26 @@ def command(
     The tables come to the output folder: files.csv, segments.csv, failures.csv and run.json. Running the same
     command again resumes where an earlier run stopped.
 
-    Exit codes: 0 everything annotated; 1 nothing could be; 2 usage; 3 finished, but some files failed (see
-    failures.csv); 130 interrupted, resumable.
+    Exit codes: 0 everything annotated; 1 nothing could be, or the run could not go on (--max-failures, a full
+    disk); 2 usage; 3 finished, but some files failed (see failures.csv); 130 interrupted, resumable.
     """
     from ser_batch.cli.progress import chosen, show_summary
     from ser_batch.corpus.lists import read_list, read_manifest
     from ser_batch.engine.job import Options
     from ser_batch.engine.run import run
 
-    inputs = [p for path in paths for p in (read_list(sys.stdin.buffer) if path == "-" else [path])]
-    inputs += read_manifest(manifest) if manifest else []
-    if not inputs:
+    if not paths and not manifest:
         ctx.fail("Name at least one file or directory.")
+    inputs = chain(  # lazily: a list may name millions
+        *(read_list(sys.stdin.buffer) if path == "-" else [path] for path in paths),
+        read_manifest(manifest) if manifest else [],
+    )
     if denoise is False:
         denoise_engine = "off"
     elif denoise and not denoise_engine:
         denoise_engine = "gate"
     summary = run(inputs, output, Options(formats=formats, denoise=denoise_engine, **options), chosen(quiet))  # type: ignore[arg-type]
-    if not quiet:
-        show_summary(summary)
+    if summary.stopped or not quiet:
+        with suppress(OSError, SystemExit):  # nobody reads it; rich exits then
+            show_summary(summary)
     ctx.exit(summary.exit_code)

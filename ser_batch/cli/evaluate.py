@@ -1,6 +1,7 @@
 """`ser-batch evaluate`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -8,7 +9,7 @@ from ser_batch.cli import shared
 
 
 @click.command()
-@shared.corpus
+@shared.corpora
 @click.option(
     "--model", default="crema-d", show_default=True, metavar="NAME|DIR", help="Model, by name or directory."
 )
@@ -25,10 +26,34 @@ from ser_batch.cli import shared
     metavar="COLUMN=VALUE",
     help="Only clips with this attribute, e.g. fold=2 or sex=female; repeatable.",
 )
+@click.option(
+    "--held-out", is_flag=True, help="Only the speakers that the model's training held out for test."
+)
+@click.option(
+    "--noise",
+    multiple=True,
+    metavar="white|DIR",
+    help="Measure under noise, too: white noise, or the noise recorded in a folder; repeatable.",
+)
+@click.option(
+    "--snr",
+    type=float,
+    multiple=True,
+    default=(20, 10, 5, 0),
+    show_default=True,
+    metavar="DB",
+    help="Signal-to-noise ratio for --noise; repeatable.",
+)
+@shared.labels
 @shared.jobs
 @shared.quiet
 def command(
-    corpus: str, model: str, output: Path | None, only: tuple[str, ...], jobs: int | None, quiet: bool
+    corpora: tuple[str, ...],
+    model: str,
+    output: Path | None,
+    only: tuple[str, ...],
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Measure a model on CORPUS: accuracy, UAR, macro-F1, calibration, confusion matrix, figures by group.
 
@@ -40,7 +65,7 @@ def command(
     import ser_batch
 
     where = dict(_condition(text) for text in only)
-    evaluation = ser_batch.evaluate(corpus, model, output, where=where, jobs=jobs, progress=not quiet)
+    evaluation = ser_batch.evaluate(list(corpora), model, output, where=where, progress=not quiet, **options)
     Console().print(evaluation.render())
     if output is not None:
         click.echo(f"The predictions are in {output}", err=True)

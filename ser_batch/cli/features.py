@@ -20,7 +20,7 @@ from ser_batch.cli import shared
 @shared.denoise
 @shared.jobs
 @shared.quiet
-def command(corpus: str, output: Path, denoise: str, jobs: int | None, quiet: bool) -> None:
+def command(corpus: str, output: Path, denoise: str | None, jobs: int | None, quiet: bool) -> None:
     """Compute the feature table of CORPUS: what `train` and `evaluate` would compute anew each time.
 
     CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder an emotion, or a

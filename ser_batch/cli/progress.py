@@ -1,7 +1,10 @@
 """What `annotate` shows on stderr while it works and when it is done."""
 
+import shlex
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -23,9 +26,22 @@ def chosen(quiet: bool) -> Progress:
 class Meter(Silent):
     """Counts, and tells the state in words: the time left goes by bytes, which are known beforehand."""
 
+    _stopping = False
+
     def warn(self, message: str) -> None:
         """Print it."""
         click.secho(f"Warning: {message}", fg="yellow", err=True)
+
+    def stopping(self) -> None:
+        """Say so, once."""
+        if not self._stopping:
+            self._stopping = True
+            self.say("Stopping when the files in work are done; Ctrl-C again stops at once.")
+
+    def say(self, message: str) -> None:
+        """Print a line; a run does not end because nobody can read it."""
+        with suppress(OSError):
+            print(message, file=sys.stderr, flush=True)
 
     def begin(self, files: int, size: int) -> None:
         """Start the clock."""
@@ -66,7 +82,7 @@ class Lines(Meter):
         """Count a file, and perhaps print a line."""
         super().advance(source, outcome)
         if time.monotonic() >= self._next:
-            print(self.state(), file=sys.stderr, flush=True)
+            self.say(self.state())
             self._next += LINE_SECONDS
 
 
@@ -90,6 +106,10 @@ class Live(Meter):
         super().advance(source, outcome)
         self._bar.update(self._task, completed=self._read, description=self.state())
 
+    def say(self, message: str) -> None:
+        """Print a line above the bar."""
+        self._bar.console.print(message, style="yellow")
+
     def end(self) -> None:
         """Take the bar away."""
         self._bar.stop()
@@ -105,16 +125,22 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600:,} h {whole % 3600 // 60} min"
 
 
+def again(command: Sequence[str]) -> str:
+    """The command line that resumes a run: its own, but for `--restart`, which would forget what is done."""
+    return shlex.join(["ser-batch", *(word for word in command[1:] if word != "--restart")])
+
+
 def show_summary(summary: Summary) -> None:
     """Counts, label shares, speed, and where the tables are; or how to go on after an interruption."""
     from rich.console import Console
     from rich.table import Table
 
     console = Console(stderr=True, highlight=False)
-    if summary.interrupted:
-        console.print(
-            "Interrupted. What is done is kept: run the same command again to go on.", style="yellow"
-        )
+    if summary.interrupted or summary.stopped:
+        reason = f"Stopped: {summary.stopped}." if summary.stopped else "Interrupted."
+        console.print(reason, style="yellow", markup=False, soft_wrap=True)
+        console.print("What is done is kept; run the same command again to go on:", style="yellow")
+        console.print(again(sys.argv), markup=False, soft_wrap=True)
         return
     labelled = sum(summary.labels.values())
     if labelled:

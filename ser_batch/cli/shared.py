@@ -3,6 +3,7 @@
 import click
 
 corpus = click.argument("corpus", type=click.Path())
+corpora = click.argument("corpora", type=click.Path(), nargs=-1, required=True, metavar="CORPUS...")
 jobs = click.option(
     "-j",
     "--jobs",
@@ -11,10 +12,13 @@ jobs = click.option(
     help="Processes; by default as many as the cores this process may use.",
 )
 quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
+labels = click.option(
+    "--labels",
+    metavar="six|FILE",
+    help="What labels become: CREMA-D's six, or a CSV with the columns from,to; an empty `to` leaves clips out.",
+)
 denoise = click.option(
     "--denoise",
     type=click.Choice(("off", "gate", "noisereduce")),
-    default="off",
-    show_default=True,
-    help="Noise reduction before the features; a stored table keeps its own.",
+    help="Noise reduction before the features, off by default; a stored table keeps its own.",
 )

@@ -9,7 +9,7 @@ from ser_batch.cli import shared
 
 
 @click.command()
-@shared.corpus
+@shared.corpora
 @click.option(
     "-o",
     "--output",
@@ -39,10 +39,41 @@ from ser_batch.cli import shared
     help="Vary spectrograms (quick), or the audio (noise, stretch, shift, pitch; slow, needs the files).",
 )
 @click.option(
+    "--features",
+    type=click.Choice(("mfcc", "logmel")),
+    default="mfcc",
+    show_default=True,
+    help="What the network takes; the annotator follows the card.",
+)
+@click.option(
+    "--init-from",
+    metavar="NAME|DIR",
+    help="Begin with a model's weights, save those of the last layer where the labels differ.",
+)
+@click.option(
+    "--auxiliary",
+    callback=lambda ctx, param, value: tuple(filter(None, value.split(","))),
+    default="",
+    metavar="NAME,…",
+    help="Tell these attributes, too, while training: sex,level,sentence for CREMA-D.",
+)
+@click.option(
+    "--encoder",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Train the large network, which begins with the arrays of Whisper tiny.en's encoder in this file.",
+)
+@click.option(
     "--teacher",
     type=click.Path(exists=True, dir_okay=False),
     metavar="FILE",
     help="Imitate a larger network, too: what models/make_teacher.py wrote for the same table.",
+)
+@click.option(
+    "--noise",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Mix the noise recorded in this folder with the clips while training, beside synthetic noise.",
 )
 @click.option(
     "--validation",
@@ -91,16 +122,18 @@ from ser_batch.cli import shared
 @click.option(
     "--mixed-precision", is_flag=True, help="Train in bfloat16 where it is safe: quicker on new CPUs."
 )
+@shared.labels
 @shared.denoise
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training in DIR.")
 @shared.jobs
 @shared.quiet
-def command(corpus: str, output: Path, quiet: bool, **options: Any) -> None:
-    """Train a model on CORPUS.
+def command(corpora: tuple[str, ...], output: Path, quiet: bool, **options: Any) -> None:
+    """Train a model on CORPUS, or on several together.
 
     CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder an emotion, a CSV file
     with the columns file,label[,speaker], or a table stored by `ser-batch features`. Speakers are held out whole.
+    Of several corpora, labels that only one has are left out unless --labels says what becomes of them.
     """
     import shlex
     import sys
@@ -111,7 +144,7 @@ def command(corpus: str, output: Path, quiet: bool, **options: Any) -> None:
     from ser_batch.model.tables import card_tables
 
     typed = shlex.join(["ser-batch", *sys.argv[1:]])
-    bundle = ser_batch.train(corpus, output, progress=not quiet, command=typed, **options)
+    bundle = ser_batch.train(list(corpora), output, progress=not quiet, command=typed, **options)
     if not quiet:
         Console(stderr=True).print(*card_tables(bundle.card))
     click.echo(f"{bundle.name} is in {bundle.path}: ser-batch annotate --model {bundle.path} …", err=True)

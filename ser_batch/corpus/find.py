@@ -14,8 +14,11 @@ AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
     | {".w64", ".rf64", ".au", ".snd", ".caf", ".sph", ".nist", ".voc"}
 )
-# Found as well, so that they end up in the failures, with a message, instead of nowhere.
-EXTRA_SUFFIXES = frozenset({".m4a", ".mp4", ".aac", ".wma", ".webm"})
+# What needs the extra `av`; found without it as well, so that they end up in the failures instead of nowhere.
+EXTRA_SUFFIXES = frozenset(
+    {".m4a", ".m4b", ".mp4", ".mov", ".3gp", ".3ga", ".aac", ".ac3", ".amr", ".ape", ".wma", ".wv"}
+    | {".webm", ".mka", ".mkv", ".avi"}
+)
 # Never entered: our own journal, and the object store of git-annex, whose objects are reached by their links.
 SKIPPED_DIRECTORIES = frozenset({".journal", ".git"})
 
@@ -128,8 +131,7 @@ class _Search:
         if stat.S_ISDIR(status.st_mode):
             yield from self.walk(path)
         elif not stat.S_ISREG(status.st_mode):
-            message = "a FIFO, a socket or a device; give an audio file"
-            yield from self.report(Unreadable(path, "NotAFile", message))
+            yield from self.report(_not_a_file(path))
         elif self.wanted(os.path.basename(path)) and self.is_new(path):
             yield Source(path, status.st_size, status.st_mtime_ns)
 
@@ -178,6 +180,7 @@ class _Search:
             yield from self.report(_unreadable(path, error))
             return
         if not stat.S_ISREG(status.st_mode):
+            yield from self.report(_not_a_file(path))
             return
         if name in folder.links:
             first = self.is_new(path)
@@ -251,6 +254,10 @@ def _matcher(globs: Sequence[str]) -> Callable[[str], bool]:
         return any(pattern.match(relative) or pattern.match(name) for pattern in patterns)
 
     return matches
+
+
+def _not_a_file(path: str) -> Unreadable:
+    return Unreadable(path, "NotAFile", "a FIFO, a socket or a device: give an audio file")
 
 
 def _unreadable(path: str, error: OSError | ValueError) -> Unreadable:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -11,15 +12,22 @@ from ser_batch.corpus.find import is_audio, suffix
 from ser_batch.errors import SerBatchError
 
 MANIFEST_COLUMNS = ("file", "path")
+LONGEST_LINE = 1 << 20  # characters; binary data may have no end of a line
+BINARY = "binary data, not a list of paths; name audio files themselves as arguments"
 
 
 def read_list(stream: IO[str] | IO[bytes]) -> Iterator[str]:
     """Read the paths of a list, one a line, blank lines skipped.
 
     A binary stream (`sys.stdin.buffer`) keeps names that are not valid in the locale's encoding.
+
+    Raises:
+        SerBatchError: it is no list but binary data.
     """
-    for line in stream:
+    for number, line in enumerate(stream, start=1):
         path = os.fsdecode(line).rstrip("\r\n")
+        if "\0" in path:
+            raise SerBatchError(f"the list, line {number}: {BINARY}")
         if path.strip():
             yield path
 
@@ -50,14 +58,13 @@ def read_csv(path: str) -> Iterator[tuple[int, list[str]]]:
         SerBatchError: a file that cannot be read, or that is not CSV.
     """
     delimiter = "\t" if suffix(path) == ".tsv" else ","
-    with _open(path) as stream:
-        rows = csv.reader(stream, delimiter=delimiter, strict=True)
-        try:
-            for row in rows:
-                if any(cell.strip() for cell in row):
-                    yield rows.line_num, row
-        except csv.Error as error:
-            raise SerBatchError(f"{path}, line {rows.line_num}: not valid CSV ({error})") from error
+    rows = csv.reader(_lines(path), delimiter=delimiter, strict=True)
+    try:
+        for row in rows:
+            if any(cell.strip() for cell in row):
+                yield rows.line_num, row
+    except csv.Error as error:
+        raise SerBatchError(f"{path}, line {rows.line_num}: not valid CSV ({error})") from error
 
 
 def column(header: Sequence[str], names: Sequence[str]) -> int | None:
@@ -78,22 +85,25 @@ def _csv_entries(path: str) -> Iterator[tuple[int, str]]:
 
 
 def _json_entries(path: str) -> Iterator[tuple[int, object]]:
-    with _open(path) as stream:
-        for line, text in enumerate(stream, start=1):
-            if not text.strip():
-                continue
-            try:
-                entry = json.loads(text)
-            except ValueError as error:
-                raise SerBatchError(f"{path}, line {line}: not valid JSON ({error})") from error
-            if not isinstance(entry, dict):
-                raise SerBatchError(f'{path}, line {line}: not an object such as {{"file": "a.wav"}}')
-            yield line, next((entry[key] for key in MANIFEST_COLUMNS if key in entry), None)
+    for line, text in enumerate(_lines(path), start=1):
+        if not text.strip():
+            continue
+        try:
+            entry = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SerBatchError(f"{path}, line {line}: not valid JSON ({error})") from error
+        if not isinstance(entry, dict):
+            raise SerBatchError(f'{path}, line {line}: not an object such as {{"file": "a.wav"}}')
+        yield line, next((entry[key] for key in MANIFEST_COLUMNS if key in entry), None)
 
 
-def _open(path: str) -> IO[str]:
+def _lines(path: str) -> Iterator[str]:
     try:
         # surrogateescape: a path that is not UTF-8 must come out as the file system knows it.
-        return Path(path).open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+        with Path(path).open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+            for number, line in enumerate(iter(partial(stream.readline, LONGEST_LINE), ""), start=1):
+                if "\0" in line or len(line) == LONGEST_LINE:
+                    raise SerBatchError(f"{path}, line {number}: {BINARY}")
+                yield line
     except OSError as error:
         raise SerBatchError(f"{path}: cannot be read: {error.strerror}") from error

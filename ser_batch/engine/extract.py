@@ -1,5 +1,7 @@
 """The feature table of a corpus, computed in parallel."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -38,8 +40,10 @@ def extract_table(
         SerBatchError: no clip could be read.
     """
     paths = [clip.path for clip in corpus.clips]
-    with ProcessPoolExecutor(jobs, mp_context=processes.SPAWN) as executor:
-        with processes.for_children():
+    with ProcessPoolExecutor(
+        jobs, mp_context=processes.SPAWN, initializer=processes.follow, initargs=(os.getpid(),)
+    ) as executor:
+        with processes.for_children(signal.SIGINT):
             results = executor.map(partial(_extract, denoise=denoise), paths, chunksize=CHUNK_CLIPS)
         found = list(bar(results, len(paths)))
     failed = [(path, result) for path, result in zip(paths, found, strict=True) if isinstance(result, str)]

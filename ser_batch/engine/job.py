@@ -1,5 +1,6 @@
 """A run of `annotate` from outside: what was asked for, and what came out."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,15 @@ class Options:
     timeout: float = 60.0
     restart: bool = False
     retry_failed: bool = False
+    max_failures: int | None = None
+    fail_fast: bool = False
+
+    @property
+    def failures_allowed(self) -> float:
+        """How many inputs may fail before the run is stopped."""
+        if self.fail_fast:
+            return 0
+        return math.inf if self.max_failures is None else self.max_failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,10 @@ class Settings:
 
 @dataclass(slots=True)
 class Summary:
-    """What came out of a run. `labels` counts files; audio and wall time are in seconds."""
+    """What came out of a run. `labels` counts files; audio and wall time are in seconds.
+
+    `interrupted` and `stopped`, which says why, tell that some files have not been tried: no tables were written.
+    """
 
     folder: Path
     files: int = 0
@@ -53,6 +66,7 @@ class Summary:
     wall_seconds: float = 0.0
     labels: Counter[str] = field(default_factory=Counter)
     interrupted: bool = False
+    stopped: str = ""
 
     @property
     def times_real_time(self) -> float:
@@ -61,9 +75,11 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0 all annotated, 1 none could be, 3 some failed, 130 interrupted."""
+        """0 all annotated, 1 none could be or too many failed, 3 some failed, 130 interrupted."""
         if self.interrupted:
             return INTERRUPTED
+        if self.stopped:
+            return 1
         if self.failed:
             return 3 if self.files else 1
         return 0

@@ -1,27 +1,27 @@
 """The local engine: worker processes that take files in chunks, and are replaced when they die or hang."""
 
-import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 
 from ser_batch.corpus.find import Source
 from ser_batch.engine import processes
 from ser_batch.engine.job import Settings
-from ser_batch.engine.result import Annotation, Failure
+from ser_batch.engine.result import Failure, Outcome
 from ser_batch.errors import SerBatchError
 
 CHUNK_FILES = 16
 CHUNK_BYTES = 4_000_000
 START_SECONDS = 120.0  # to load the network, from the slowest file system
-SECONDS_A_MEGABYTE = 20.0  # a megabyte of the densest speech codec is half an hour, which takes a few seconds
-
-Outcome = Annotation | Failure
+STARTS = 3  # how often in a row each worker's place may fail to be filled, in a run that has begun well
+BEAT_SECONDS = 0.2  # between a worker's signs of life
+SECONDS_A_MEGABYTE = 0.5  # beside the timeout: some decoders read a whole file before they give any audio
+MEMORY_LIMIT = 1 << 30  # bytes, beside the loaded model; a file takes some 50 MB, whatever its length
+OUT_OF_MEMORY = 77  # exit code
 
 
 def annotate(
@@ -30,7 +30,7 @@ def annotate(
     jobs: int,
     timeout: float,
     stopped: Callable[[], bool],
-) -> Iterator[tuple[Source, Outcome]]:
+) -> Generator[tuple[Source, Outcome], None, None]:
     """Annotate files in `jobs` processes; each comes out exactly once, in the order of completion.
 
     A file whose worker dies, or that exceeds its time, is tried once more when all others are done, with
@@ -40,8 +40,9 @@ def annotate(
         sources: the files; taken as they are needed.
         settings: what the workers are made from.
         jobs: number of processes, each with one numerical thread.
-        timeout: seconds that any file may take, besides time in proportion to its size.
-        stopped: asked between results; once true, no more files are given out, and those in work are finished.
+        timeout: seconds that any file may go without giving a window of audio, besides time in proportion to its
+            size.
+        stopped: asked several times a second; once true, the file that each worker is at is finished, and no more.
 
     Raises:
         SerBatchError: the workers cannot start.
@@ -50,11 +51,17 @@ def annotate(
     again: deque[list[Source]] = deque()  # left behind by a dead worker
     suspects: deque[Source] = deque()  # what a dead worker was working on
     suspected: set[str] = set()
-    workers = [_Process(settings, timeout) for _ in range(jobs)]
+    workers: list[_Process] = []
+    failed_starts, may_fail = 0, 0
     try:
+        workers.extend(_Process(settings, timeout) for _ in range(jobs))
         while True:
-            for worker in workers:
-                while not stopped() and worker.wants_more():
+            # those that are known to work come first
+            for worker in sorted(workers, key=lambda worker: not worker.started):
+                if stopped():
+                    worker.forget_queue()
+                    continue
+                while worker.wants_more():
                     chunk = again.popleft() if again else next(chunks, None)
                     if chunk is None and suspects and not worker.files:
                         chunk = [suspects.popleft()]
@@ -65,21 +72,27 @@ def annotate(
                 return
             for i in _ready(workers):
                 worker = workers[i]
-                outcome = worker.receive()
-                if outcome is not None:
-                    yield worker.files.popleft(), outcome
-                elif worker.exit_reason:
-                    workers[i] = _Process(settings, timeout)
-                    if not worker.files:
-                        continue
+                done = worker.receive()
+                if done:
+                    yield done
+                if worker.started:
+                    failed_starts, may_fail = 0, STARTS * jobs
+                if not worker.end:
+                    continue
+                workers[i] = _Process(settings, timeout)
+                if not worker.started:
+                    failed_starts += 1
+                    if failed_starts > may_fail and not stopped():
+                        raise SerBatchError(f"the workers cannot start: {worker.end.message}")
+                elif worker.files:
                     suspect = worker.files.popleft()
-                    if worker.files:
-                        again.append(list(worker.files))
                     if suspect.path in suspected:
-                        yield suspect, worker.exit_reason
+                        yield suspect, worker.end
                     else:
                         suspected.add(suspect.path)
                         suspects.append(suspect)
+                if worker.files:
+                    again.append(list(worker.files))
     finally:
         for worker in workers:
             worker.kill()
@@ -100,91 +113,107 @@ def _chunks(sources: Iterable[Source]) -> Iterator[list[Source]]:
 
 
 def _ready(workers: list["_Process"]) -> list[int]:
-    """Wait for workers that have sent something, died, or run out of time."""
-    patience = min(1.0, max(0.0, min(worker.deadline for worker in workers) - time.monotonic()))
+    """Wait a moment for workers that have sent something, died, or run out of time."""
+    patience = min(0.2, max(0.0, min(worker.deadline for worker in workers) - time.monotonic()))
     heard = wait([worker.pipe for worker in workers], patience)
     now = time.monotonic()
     return [i for i, worker in enumerate(workers) if worker.pipe in heard or worker.deadline <= now]
 
 
 class _Process:
-    """A worker process with the files that it was given, in order, and has not yet answered for."""
+    """A worker process with the files that it was given, in order, and has not yet answered for.
+
+    `started` tells whether it has loaded the network; `end` why the process is no more.
+    """
 
     def __init__(self, settings: Settings, timeout: float):
         self.files: deque[Source] = deque()
-        self.exit_reason: Failure | None = None
+        self.started = False
+        self.end: Failure | None = None
         self._timeout = timeout
-        self._started = False
         self.deadline = time.monotonic() + START_SECONDS
         self.pipe, far_end = processes.SPAWN.Pipe()
-        self._process = processes.SPAWN.Process(target=_serve, args=(far_end, settings), daemon=True)
-        with processes.for_children():
-            self._process.start()
+        self._process = processes.SPAWN.Process(
+            target=_serve, args=(far_end, settings, os.getpid()), daemon=True
+        )
+        self._start()
         far_end.close()  # so that the pipe ends when the process does
+
+    def _start(self) -> None:
+        for pause in (1, 5, 25):
+            try:
+                with processes.for_children(signal.SIGINT, signal.SIGTERM):
+                    return self._process.start()
+            except OSError as error:  # the machine has no room for a process: it may have in a while
+                reason = error.strerror
+                time.sleep(pause)
+        raise SerBatchError(f"cannot start a process ({reason}): use fewer --jobs")
 
     def wants_more(self) -> bool:
         """Whether it would soon run out of work."""
-        return len(self.files) < CHUNK_FILES // 2
+        return len(self.files) < CHUNK_FILES // 2 and sum(source.size for source in self.files) < CHUNK_BYTES
 
     def give(self, chunk: list[Source]) -> None:
         """Queue files for it."""
+        idle = not self.files
+        self.files.extend(chunk)
         with suppress(OSError):  # it has just died: `receive` will find out
             self.pipe.send([source.path for source in chunk])
-        self.files.extend(chunk)
-        if len(self.files) == len(chunk):
-            self._set_deadline()
+        if idle and self.started:
+            self._wind_clock()
 
-    def receive(self) -> Outcome | None:
-        """The next outcome; None when there is none: `exit_reason` then tells whether the process ended."""
-        message = None
+    def forget_queue(self) -> None:
+        """Expect no answer for the files behind the one that it is at."""
+        while len(self.files) > (1 if self.started else 0):
+            self.files.pop()
+
+    def receive(self) -> tuple[Source, Outcome] | None:
+        """A file with its outcome, if it has sent one; else a sign of life, or `end` is set."""
         try:
-            if self.pipe.poll():
-                message = self.pipe.recv()
-            else:
-                self._expire()
+            if not self.pipe.poll():
+                self.end = Failure("worker", "Timeout", "took too long: raise --timeout if the file is sound")
+                self.kill()
+                return None
+            message = self.pipe.recv()
         except (EOFError, OSError):
-            self._end()
-        if not self._started and (message or self.exit_reason):
-            raise SerBatchError(f"the workers cannot start: {message or self.exit_reason}")
-        self._started = True
-        self._set_deadline(done=1 if message else 0)
-        return message
+            self.end = self._post_mortem()
+            return None
+        if isinstance(message, str):
+            self.end = Failure("worker", "Start", message)
+            return None
+        self.started = True
+        done = (self.files.popleft(), message) if message and self.files else None
+        self._wind_clock()
+        return done
 
-    def _set_deadline(self, done: int = 0) -> None:
-        if not self._started:
-            return
-        if len(self.files) > done:
-            size = self.files[done].size
-            self.deadline = time.monotonic() + self._timeout + size / 1e6 * SECONDS_A_MEGABYTE
+    def _wind_clock(self) -> None:
+        """Give it time for the file that it is at, from now on."""
+        if self.files:
+            allowed = self._timeout + self.files[0].size / 1e6 * SECONDS_A_MEGABYTE
+            self.deadline = time.monotonic() + allowed
         else:
             self.deadline = float("inf")
 
-    def _expire(self) -> None:
+    def _post_mortem(self) -> Failure:
+        self._process.join(10)
         self.kill()
-        self.exit_reason = Failure(
-            "worker", "Timeout", "took too long and was stopped: raise --timeout if the file is sound"
-        )
-
-    def _end(self) -> None:
-        self._process.join()
         code = self._process.exitcode or 0
+        if code == OUT_OF_MEMORY:
+            return Failure("worker", "Memory", "took more than 1 GB of memory: the file is damaged")
         cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        self.exit_reason = Failure(
-            "worker",
-            "Crash",
-            f"the process that read it died ({cause}): the file is damaged, or memory ran out",
-        )
+        message = f"the process that read it died ({cause}): the file is damaged, or memory ran out"
+        return Failure("worker", "Crash", message)
 
     def kill(self) -> None:
         """End the process at once."""
         self._process.kill()
-        self._process.join()
+        self._process.join(10)  # it ends later if the kernel holds it, as in a read from a disk that is dying
         self.pipe.close()
 
 
-def _serve(pipe: Connection, settings: Settings) -> None:
-    """The life of a worker process: answer None when ready, else a message; then one outcome a file."""
-    threading.Thread(target=_follow_parent, daemon=True).start()
+def _serve(pipe: Connection, settings: Settings, parent: int) -> None:
+    """The life of a worker process: None is a sign of life, the first of them says that it is ready."""
+    processes.follow(parent)
     # decoders write about damaged files to stderr, where the parent draws its progress
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     try:
@@ -194,19 +223,20 @@ def _serve(pipe: Connection, settings: Settings) -> None:
     except Exception as error:
         pipe.send(str(error) or type(error).__name__)
         return
+    processes.limit_memory(MEMORY_LIMIT)
+    last_beat = time.monotonic()
+
+    def beat() -> None:
+        nonlocal last_beat
+        if time.monotonic() >= last_beat + BEAT_SECONDS:
+            pipe.send(None)
+            last_beat = time.monotonic()
+
     pipe.send(None)
-    while True:
-        try:
-            paths = pipe.recv()
-        except EOFError:
-            return
-        for path in paths:
-            pipe.send(worker.annotate(path))
-
-
-def _follow_parent() -> None:
-    """End with the parent, also when it was killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    with suppress(EOFError):
+        while True:
+            for path in pipe.recv():
+                try:
+                    pipe.send(worker.annotate(path, beat))
+                except MemoryError:
+                    os._exit(OUT_OF_MEMORY)

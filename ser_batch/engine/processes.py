@@ -1,13 +1,17 @@
 """Child processes: how they are started, and how many the machine can keep busy."""
 
+import ctypes
 import multiprocessing
 import os
+import resource
 import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from pathlib import Path
 
 SPAWN = multiprocessing.get_context("spawn")  # a forked TensorFlow hangs
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -26,19 +30,43 @@ def cores() -> int:
 
 
 @contextmanager
-def for_children() -> Iterator[None]:
-    """Processes that are started in here use one numerical thread each, and leave Ctrl-C to the parent."""
+def for_children(*deaf_to: signal.Signals) -> Iterator[None]:
+    """Processes that are started in here use one numerical thread each, and never get some signals.
+
+    A terminal and a scheduler send Ctrl-C and SIGTERM to the whole group: it is for the parent to decide.
+    """
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
-    main = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    resource_tracker.ensure_running()  # or the first child starts it, which unblocks signals
+    # children inherit the mask; this process gets what came in between when it is lifted
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, deaf_to)
     try:
         yield
     finally:
-        if main:
-            signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def follow(parent: int) -> None:
+    """Have the kernel kill this process when its parent, a process id, ends: also if it is stopped, or hangs."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before
+        os._exit(1)
+
+
+def limit_memory(beyond: int) -> None:
+    """Let this process take so many bytes more than it has: what asks for more gets a MemoryError, or aborts.
+
+    Should the machine run out of memory all the same, its kernel is to kill this process and not the parent.
+    """
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    limit = 1024 * int(status.partition("VmData:")[2].split()[0]) + beyond
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")

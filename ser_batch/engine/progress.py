@@ -18,6 +18,9 @@ class Progress(Protocol):
     def advance(self, source: Source, outcome: Annotation | Failure) -> None:
         """One of them is done."""
 
+    def stopping(self) -> None:
+        """A signal has come: what is in work is being finished. Told many times."""
+
     def end(self) -> None:
         """All of them are, or the run was interrupted."""
 
@@ -32,6 +35,9 @@ class Silent:
         """Nothing."""
 
     def advance(self, source: Source, outcome: Annotation | Failure) -> None:
+        """Nothing."""
+
+    def stopping(self) -> None:
         """Nothing."""
 
     def end(self) -> None:

@@ -20,9 +20,13 @@ PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "ai-edge-litert")
 RESULTS_VERSION = 1  # raised when the same settings would give other numbers
 
 
-def fingerprint(settings: Settings, bundle: Bundle) -> dict[str, Any]:
-    """What results depend on: two runs with equal fingerprints may share a journal."""
+def fingerprint(settings: Settings, bundle: Bundle, root: str) -> dict[str, Any]:
+    """What results depend on: two runs with equal fingerprints may share a journal.
+
+    `root` is the folder that names in the journal are relative to: `a.wav` under another one is another file.
+    """
     return {
+        "root": root,
         "results_version": RESULTS_VERSION,
         "model": bundle.name,
         "model_sha256": bundle.sha256,
@@ -66,6 +70,7 @@ def write(
         "wall_seconds": round(summary.wall_seconds, 3),
         "times_real_time": round(summary.times_real_time, 1),
         "exit_code": summary.exit_code,
+        "stopped": summary.stopped,
     }
     replacement = Replacement(path)
     replacement.file.write(json.dumps(document, indent=2, default=str) + "\n")

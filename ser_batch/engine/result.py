@@ -59,6 +59,9 @@ class Failure:
     message: str
 
 
+Outcome = Annotation | Failure
+
+
 def in_shares(probabilities: NDArray[np.floating]) -> NDArray[np.int32]:
     """Probabilities `[labels]` in ten-thousandths that sum to 10,000; the largest takes up the rounding."""
     shares = np.rint(probabilities * SHARE).astype(np.int32)

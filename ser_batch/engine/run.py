@@ -1,68 +1,75 @@
 """A run of `annotate`: find → workers → journal → tables, resumed where an earlier one stopped."""
 
+import errno
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from ser_batch.audio.denoise import ENGINES
 from ser_batch.audio.front_end import WINDOW_SECONDS
-from ser_batch.corpus.find import Source, common_root, find, relative
 from ser_batch.engine import pool, processes, provenance
 from ser_batch.engine.job import Options, Settings, Summary
 from ser_batch.engine.journal import Journal
+from ser_batch.engine.lock import locked
+from ser_batch.engine.plan import Plan
 from ser_batch.engine.progress import Progress
-from ser_batch.engine.result import Annotation
-from ser_batch.engine.signals import stop_on_signal
+from ser_batch.engine.result import Failure
+from ser_batch.engine.signals import sigterm_interrupts, stop_on_signal
 from ser_batch.engine.tables import write_tables
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.bundle import Bundle, load_bundle
 
+NOT_A_PLACE_TO_WRITE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.ENOENT
+}  # fmt: skip
 
-def run(paths: Sequence[str], folder: Path, options: Options, progress: Progress) -> Summary:
+
+def run(paths: Iterable[str], folder: Path, options: Options, progress: Progress) -> Summary:
     """Annotate files and directories into tables in `folder`.
 
     Running it again with the same arguments resumes: files that are done and unchanged are not read again.
 
     Raises:
-        SerBatchError: nothing can be done: no audio, an unknown model, a folder that cannot be written,
-            or one that holds the results of other settings.
+        SerBatchError: nothing can be done: no audio, an unknown model, a folder that cannot be written, that
+            another run is writing to, or that holds the results of other settings.
     """
     began = time.time()
     bundle = load_bundle(options.model)
-    settings = _settings(options, bundle)
+    settings = settings_of(options, bundle)
     if (settings.denoise == "off") != (bundle.denoise == "off"):
         progress.warn(
             f"{bundle.name} was trained with denoise {bundle.denoise}; with {settings.denoise} its labels are worse"
         )
-    root = None if options.absolute else common_root(paths)
-    found = {_key(item.path, root): item for item in find(paths, options.include, options.exclude)}
-    if not found:
-        raise SerBatchError(f"no audio files in {', '.join(paths)}: check the path, --include and --exclude")
-
-    journal = _open_journal(folder, options.restart, provenance.fingerprint(settings, bundle))
-    try:
-        todo = {
-            key: item
-            for key, item in found.items()
-            if isinstance(item, Source) and not journal.finished(key, item, options.retry_failed)
-        }
-        summary = Summary(
-            folder, resumed=sum(isinstance(item, Source) for item in found.values()) - len(todo)
-        )
-        summary.new_audio_seconds, summary.interrupted = _annotate(todo, settings, options, journal, progress)
-        summary.wall_seconds = time.time() - began
-        if not summary.interrupted:
-            write_tables(found, journal, bundle.labels, options.formats, summary)
-        provenance.write(folder / "run.json", began, options, settings, bundle, summary)
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    finally:
-        journal.close()
+    summary = Summary(folder)
+    hidden = folder / ".journal"
+    with _interruptible(summary), _writing(folder):
+        hidden.mkdir(parents=True, exist_ok=True)
+        with locked(hidden / "lock"):
+            plan = Plan(paths, options.include, options.exclude)
+            if not plan:
+                place = plan.root or "an empty list"
+                raise SerBatchError(f"no audio files in {place}: check the path, --include and --exclude")
+            if options.restart:
+                (hidden / "run.journal").unlink(missing_ok=True)
+            fingerprint = provenance.fingerprint(settings, bundle, plan.root)
+            with closing(Journal(hidden / "run.journal", fingerprint)) as journal:
+                summary.resumed = plan.resume(journal, options.retry_failed)
+                _annotate(plan, journal, settings, options, progress, summary)
+                if not (summary.interrupted or summary.stopped):
+                    name = str if options.absolute else plan.name
+                    write_tables(plan.results(journal), name, bundle.labels, options.formats, summary)
+            summary.wall_seconds = time.time() - began
+            provenance.write(folder / "run.json", began, options, settings, bundle, summary)
     return summary
 
 
-def _settings(options: Options, bundle: Bundle) -> Settings:
+def settings_of(options: Options, bundle: Bundle) -> Settings:
+    """What changes a result: the options, and what the model's card says where they say nothing.
+
+    Raises:
+        UsageError: options that make no sense.
+    """
     if not 0.1 <= options.window <= WINDOW_SECONDS:
         raise UsageError(f"a window of {options.window} s: the models take 0.1 to {WINDOW_SECONDS} s")
     if not 0.01 <= options.hop <= options.window:
@@ -75,49 +82,64 @@ def _settings(options: Options, bundle: Bundle) -> Settings:
     return Settings(str(bundle.path), options.window, options.hop, denoise)
 
 
-def _key(path: str, root: str | None) -> str:
-    return relative(path, root) if root else "/" + relative(path, "/")
-
-
-def _open_journal(folder: Path, restart: bool, fingerprint: dict[str, Any]) -> Journal:
-    path = folder / ".journal" / "run.journal"
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn what the file system has against the folder into what the user can do about it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if restart:
-            path.unlink(missing_ok=True)
-        return Journal(path, fingerprint)
+        yield
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        advice = "make room, if it is full, and run the same command again: what is done is kept"
+        if error.errno in NOT_A_PLACE_TO_WRITE:
+            advice = "choose another folder with -o"
+        raise SerBatchError(f"cannot write to {folder} ({error.strerror}): {advice}") from error
 
 
-def _cannot_write(folder: Path, error: OSError) -> SerBatchError:
-    return SerBatchError(
-        f"cannot write to {folder} ({error.strerror}): choose another folder with -o, or make room"
-    )
+@contextmanager
+def _interruptible(summary: Summary) -> Iterator[None]:
+    """Ctrl-C or SIGTERM while no file is in work stops at once, as a second Ctrl-C does: the journal is whole."""
+    try:
+        with sigterm_interrupts():
+            yield
+    except KeyboardInterrupt:
+        summary.interrupted = True
 
 
 def _annotate(
-    todo: dict[str, Source],
-    settings: Settings,
-    options: Options,
-    journal: Journal,
-    progress: Progress,
-) -> tuple[float, bool]:
-    """Have the files done that are not; returns the seconds of audio, and whether it was interrupted."""
-    keys = {source.path: key for key, source in todo.items()}
-    sources = todo.values()
-    jobs = min(options.jobs or processes.cores(), len(sources))
-    progress.begin(len(sources), sum(source.size for source in sources))
-    seconds, left = 0.0, len(sources)
+    plan: Plan, journal: Journal, settings: Settings, options: Options, progress: Progress, summary: Summary
+) -> None:
+    """Have the files done that are not, and note in the summary if not all of them could be."""
+    left = size = 0
+    for source in plan.todo():
+        left, size = left + 1, size + source.size
+    jobs = min(options.jobs or processes.cores(), left)
+    last_failure = ""
+    progress.begin(left, size)
+
+    def stopped() -> bool:
+        journal.sync_when_due()
+        if signalled.is_set():
+            progress.stopping()
+        return signalled.is_set() or plan.n_failed > options.failures_allowed
+
     try:
-        with stop_on_signal() as stopped:
-            for source, outcome in pool.annotate(sources, settings, jobs, options.timeout, stopped.is_set):
-                journal.append(keys[source.path], source, outcome)
+        with (
+            stop_on_signal() as signalled,
+            closing(pool.annotate(plan.todo(), settings, jobs, options.timeout, stopped)) as results,
+        ):
+            for source, outcome in results:
+                plan.add(source, outcome, journal)
                 progress.advance(source, outcome)
-                seconds += outcome.duration if isinstance(outcome, Annotation) else 0.0
                 left -= 1
-    except KeyboardInterrupt:
-        pass  # the second Ctrl-C: what is in the journal stays
+                if isinstance(outcome, Failure):
+                    last_failure = f"; the last: {plan.name(source.path)}: {outcome.stage}: {outcome.message}"
+                else:
+                    summary.new_audio_seconds += outcome.duration
+        journal.sync()
     finally:
         progress.end()
-    return seconds, left > 0
+    if left and signalled.is_set():
+        summary.interrupted = True
+    elif left:
+        allowed = "--fail-fast" if options.fail_fast else f"--max-failures {options.max_failures}"
+        summary.failed = plan.n_failed
+        summary.stopped = f"{plan.n_failed} failed, more than {allowed} allows{last_failure}"

@@ -1,17 +1,34 @@
 """The worker: one file in, its annotation or its failure out. The same in every engine."""
 
+import time
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.audio import features
 from ser_batch.audio.activity import speech_ratio
-from ser_batch.audio.decode import blocks
+from ser_batch.audio.decode import DecodeError, blocks
 from ser_batch.audio.windows import windows
 from ser_batch.engine.job import Settings
-from ser_batch.engine.result import SHARE, Annotation, Failure, in_shares
+from ser_batch.engine.result import SHARE, Annotation, Failure, Outcome, in_shares
 from ser_batch.errors import SerBatchError
 from ser_batch.model.bundle import load_bundle
 from ser_batch.model.runtime import Network, softmax
+
+RETRY_SECONDS = (0.0, 0.5, 2.0)  # pauses after a read that failed: a network file system may come to itself
+LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+
+MOST_WINDOWS = 500_000  # of one file: the parent takes 0.8 kB for each
+
+
+class ChangedError(SerBatchError):
+    """A file that something else wrote to, or replaced, while it was read."""
+
+
+class TooLongError(SerBatchError):
+    """A file whose annotation would take more memory than there is for one."""
 
 
 class Worker:
@@ -22,35 +39,55 @@ class Worker:
         bundle = load_bundle(settings.model)
         self._temperature = bundle.temperature
         self._n_labels = len(bundle.labels)
-        self._network = Network(bundle.path / "model.tflite")
+        self._network = Network(bundle.network_path, bundle.features)
 
-    def annotate(self, path: str) -> Annotation | Failure:
-        """Annotate one file; whatever is wrong with it is returned, never raised."""
-        try:
-            return self._annotate(path)
-        except SerBatchError as error:
-            return self._failure(error, str(error))
-        except OSError as error:
-            return self._failure(error, error.strerror or str(error))
-        except MemoryError as error:
-            return self._failure(error, "not enough memory for this file")
-        except Exception as error:  # an unforeseen fault costs this file alone
-            return self._failure(error, str(error))
+    def annotate(self, path: str, alive: Callable[[], None] = lambda: None) -> Outcome:
+        """Annotate one file; whatever is wrong with it is returned, never raised, but for MemoryError.
 
-    def _failure(self, error: Exception, message: str) -> Failure:
-        return Failure(self._stage, type(error).__name__, message)
+        Args:
+            path: of the file.
+            alive: called after each window.
+        """
+        pauses = iter(RETRY_SECONDS)
+        while True:
+            try:
+                return self._unless_changed(path, alive)
+            except MemoryError:  # this process may have wasted it: another one shall try
+                raise
+            except Exception as error:  # an unforeseen fault, too, costs this file alone
+                pause = next(pauses, None)
+                if pause is None or not _may_pass(error, pause):
+                    message = error.strerror if isinstance(error, OSError) else None
+                    return Failure(self._stage, type(error).__name__, message or str(error))
+            time.sleep(pause)
 
-    def _annotate(self, path: str) -> Annotation:
-        starts, ends, shares, speech = [], [], [], []
+    def _unless_changed(self, path: str, alive: Callable[[], None]) -> Annotation:
         self._stage = "decode"
+        before = _size_and_time(path)
+        try:
+            return self._annotate(path, alive)
+        finally:  # if it has changed, neither an annotation nor a failure says anything about it
+            if _size_and_time(path) != before:
+                raise ChangedError(
+                    "it changed while it was read: run the same command again when it is complete"
+                )
+
+    def _annotate(self, path: str, alive: Callable[[], None]) -> Annotation:
+        starts: list[int] = []
+        ends, shares, speech = [], [], []
         sample_rate, audio = blocks(path)
         for window in windows(audio, sample_rate, self._settings.window, self._settings.hop):
+            if len(starts) == MOST_WINDOWS:
+                raise TooLongError(
+                    f"more than {MOST_WINDOWS:,} windows: split the file, or give a longer --hop"
+                )
             heard = round(SHARE * speech_ratio(window.samples))
             starts.append(window.start)
             ends.append(window.end)
             speech.append(heard)
             shares.append(self._shares(window.samples) if heard else np.zeros(self._n_labels, np.int32))
             self._stage = "decode"
+            alive()
         return Annotation(
             sample_rate,
             np.array(starts, np.int64),
@@ -62,9 +99,24 @@ class Worker:
     def _shares(self, samples: NDArray[np.float32]) -> NDArray[np.int32]:
         """Calibrated probabilities; one window at a time, so that no result depends on its neighbours."""
         self._stage = "features"
-        coefficients = features.mfcc(samples, self._settings.denoise)
+        bands = features.log_mel(samples, self._settings.denoise)
         self._stage = "infer"
-        logits = self._network(coefficients)
+        logits = self._network(bands)
         if not np.isfinite(logits).all():
             raise SerBatchError("the network's answer is not a number: the model is broken, train it again")
         return in_shares(softmax(logits, self._temperature))
+
+
+def _may_pass(error: Exception, pause: float) -> bool:
+    """Whether the same file may be read well after a pause.
+
+    Decoders hide a read that failed behind errors of all kinds: what is damaged is damaged a second time.
+    """
+    if isinstance(error, DecodeError):
+        return not pause
+    return isinstance(error, ChangedError) or (isinstance(error, OSError) and not isinstance(error, LASTING))
+
+
+def _size_and_time(path: str) -> tuple[int, int]:
+    status = Path(path).stat()
+    return status.st_size, status.st_mtime_ns

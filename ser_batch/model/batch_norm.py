@@ -10,13 +10,13 @@ from keras import layers
 class BatchNorm(layers.BatchNormalization):
     """Keras's layer over the last axis; in training, TensorFlow's or PyTorch's fused kernel does the work.
 
-    The moving variance is then the unbiased one. Other backends, and inference, take Keras's way.
+    The moving variance is then the unbiased one. Other backends, frozen layers and inference take Keras's way.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise `[..., channels]` by the batch in training, else by the moving statistics."""
         fused = {"tensorflow": self._by_tensorflow, "torch": self._by_torch}.get(keras.backend.backend())
-        if training and fused:
+        if training and self.trainable and fused:
             return fused(inputs)
         return super().call(inputs, training=training, mask=mask)
 

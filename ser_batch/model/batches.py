@@ -1,32 +1,33 @@
 """Batches for training. The only place where clips are augmented."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.audio import augment, features, front_end
+from ser_batch.audio.windows import load
+from ser_batch.errors import UsageError
 from ser_batch.model.options import TIME_STRIDE
 from ser_batch.model.table import FeatureTable
 from ser_batch.model.teacher import Teacher
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.int64]
-# index of a clip in its table → its samples, float32 [n], 16 kHz mono
-Audio = Callable[[int], Array]
 
 
 class Batch(NamedTuple):
-    """MFCCs `[clips, frames, 128]`, and for each output of the network its targets and their weights.
+    """Features `[clips, frames, 128]`, and for each output of the network its targets and their weights.
 
     `logits`: `[clips, n_classes]` that sum to 1, and `[clips]`. With a teacher, `frames`: `[clips, frames / 4, 96]`
-    and `[clips, frames / 4]`, 0 for padding; and `clip`: `[clips, 64]` and `[clips]`.
+    and `[clips, frames / 4]`, 0 for padding; and `clip`: `[clips, 64]` and `[clips]`. For each auxiliary attribute
+    `[clips, values]` and `[clips]`, 0 where the value is not known.
     """
 
-    mfcc: Array
+    inputs: Array
     targets: dict[str, Array]
     weights: dict[str, Array]
 
@@ -43,11 +44,13 @@ class Batches:
         targets: `[clips of the table, n_classes]`, hard or soft.
         class_weights: `[n_classes]`, what a clip of each class counts.
         size: clips in a batch; the rest of an epoch that fills none is left for another epoch.
-        augmentation: one of `ser_batch.model.options.AUGMENTATIONS`.
+        augmentation: one of `ser_batch.model.options.AUGMENTATIONS`; `waveform` needs the table's audio files.
         strengths: of the spectrogram augmentation.
         seed: with an epoch's number it gives that epoch's batches, so that a resumed run sees the same ones.
-        audio: for `waveform`, where the samples come from.
+        features: what the network takes, one of `ser_batch.audio.front_end.FEATURES`.
         teacher: to be imitated; its rows are the table's.
+        noise: mel power of recorded noise, `[windows, 188, 128]`, that `spectrogram` adds.
+        auxiliary: by attribute, `[clips of the table, values]`: 1 for each clip's value.
     """
 
     table: FeatureTable
@@ -58,8 +61,10 @@ class Batches:
     augmentation: str
     strengths: augment.Strengths
     seed: int
-    audio: Audio | None = None
+    features: str = "mfcc"
     teacher: Teacher | None = None
+    noise: Array | None = None
+    auxiliary: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return max(1, len(self.rows) // self.size)
@@ -83,8 +88,11 @@ class Batches:
         bands, frames = self._bands(rows, rng), self.table.frames[rows]
         positions = np.broadcast_to(np.arange(front_end.N_FRAMES, dtype=np.float32), bands.shape[:2])
         if self.augmentation == "spectrogram":
-            bands, frames, positions = augment.spectrogram(bands, frames, rng, self.strengths)
-        targets = {"logits": self.targets[rows]}
+            bands, frames, positions = augment.spectrogram(bands, frames, rng, self.strengths, self.noise)
+        targets = {
+            "logits": self.targets[rows],
+            **{name: each[rows] for name, each in self.auxiliary.items()},
+        }
         weights = {}
         if self.teacher:
             # the second of four frames lies next to the middle of what the network makes one of
@@ -97,13 +105,17 @@ class Batches:
             bands, *mixed = augment.mixup([bands, *targets.values()], rng, self.strengths.mixup)
             targets = dict(zip(targets, mixed, strict=True))
         weights["logits"] = targets["logits"] @ self.class_weights
-        return Batch(features.rotate(bands), targets, weights)
+        for name in self.auxiliary:
+            known = targets[name].sum(axis=1)  # less than 1 for a blend with a clip whose value is not known
+            targets[name] = targets[name] / np.maximum(known, 1e-6)[:, None]
+            weights[name] = known
+        return Batch(features.network_input(bands, self.features), targets, weights)
 
     def _bands(self, rows: Ints, rng: np.random.Generator) -> Array:
         if self.augmentation != "waveform":
-            return features.from_levels(self.table.levels[rows])
-        assert self.audio is not None
-        clips = [augment.waveform(self.audio(int(row)), rng)[: front_end.WINDOW_SAMPLES] for row in rows]
+            return self.table.log_mel(rows)
+        files = [load(self.table.paths[row], front_end.WINDOW_SECONDS) for row in rows]
+        clips = [augment.waveform(samples, rng)[: front_end.WINDOW_SAMPLES] for samples in files]
         return np.stack([features.log_mel(clip, self.table.denoise) for clip in clips])
 
 
@@ -118,13 +130,32 @@ def soft_targets(table: FeatureTable, labels: list[str], votes: float, smoothing
     """
     hard = np.eye(len(labels))[[labels.index(label) for label in table.labels]]
     targets = hard
-    if all(f"vote_{label}" in table.attributes for label in labels):
-        counts = np.array([table.attributes[f"vote_{label}"] for label in labels]).T
+    none = ["0"] * len(table)
+    if any(f"vote_{label}" in table.attributes for label in labels):
+        counts = np.array([table.attributes.get(f"vote_{label}", none) for label in labels]).T
         counts = np.where(counts == "", "0", counts).astype(float)
         total = counts.sum(axis=1, keepdims=True)
         heard = np.where(total > 0, counts / np.maximum(total, 1), hard)
         targets = (1 - votes) * hard + votes * heard
     return ((1 - smoothing) * targets + smoothing / len(labels)).astype(np.float32)
+
+
+def auxiliary_targets(table: FeatureTable, names: Sequence[str]) -> dict[str, Array]:
+    """For each attribute `[clips, values]`: 1 for the value that a clip has, nothing where it is not known.
+
+    Raises:
+        UsageError: the corpus has no such attribute, or but one value of it.
+    """
+    targets = {}
+    for name in names:
+        column = table.attributes.get(name, [])
+        values = sorted(set(column) - {""})
+        if len(values) < 2:
+            raise UsageError(
+                f"{table.corpus} has no two values of {name!r} to tell apart; it has {', '.join(table.attributes)}."
+            )
+        targets[name] = (np.array(column)[:, None] == np.array(values)).astype(np.float32)
+    return targets
 
 
 def balanced_weights(classes: Ints, n_classes: int) -> Array:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ser_batch.audio.front_end import FRONT_END
+from ser_batch.audio.denoise import ENGINES
+from ser_batch.audio.front_end import FEATURES, FRONT_END
 from ser_batch.errors import SerBatchError, UsageError
 
 SCHEMA_VERSION = 1
@@ -38,9 +39,19 @@ class Bundle:
         return self.card["temperature"]
 
     @property
+    def features(self) -> str:
+        """What the network takes, one of `ser_batch.audio.front_end.FEATURES`."""
+        return self.card["front_end"].get("features", "mfcc")
+
+    @property
     def denoise(self) -> str:
         """The noise reduction that the model was trained with: `off`, `gate` or `noisereduce`."""
         return self.card["denoise"]
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """From label to label, what the corpora's labels were mapped by in training; "" was left out."""
+        return self.card.get("training", {}).get("mapping", {})
 
     @property
     def sha256(self) -> str:
@@ -86,22 +97,36 @@ def _read(directory: Path) -> Bundle:
         digest = sha256_of(network_path)
     except FileNotFoundError as error:
         raise SerBatchError(f"{directory} is not a model: it has no {Path(error.filename).name}.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SerBatchError(f"{directory} is not a readable model: {error}.") from error
     if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
         raise SerBatchError(
             f"{card_path} is not a card of schema version {SCHEMA_VERSION}; train the model again."
         )
-    missing = [key for key in ("name", "labels", "temperature", "denoise", "sha256") if key not in card]
-    if missing:
-        raise SerBatchError(f"{card_path} lacks {', '.join(missing)}; train the model again.")
-    if card.get("front_end") != FRONT_END:
+    if flawed := _flawed_entries(card):
+        raise SerBatchError(f"{card_path} has no usable {', '.join(flawed)}; train the model again.")
+    if card.get("front_end") not in [FRONT_END, *({**FRONT_END, "features": kind} for kind in FEATURES)]:
         raise SerBatchError(f"{directory} was made for another front end; train the model again.")
     if card["sha256"] != digest:
         raise SerBatchError(
             f"{network_path} is not the network that its card describes (SHA-256 differs); restore the bundle."
         )
     return Bundle(card["name"], directory, card)
+
+
+def _flawed_entries(card: dict[str, Any]) -> list[str]:
+    """The names of what is missing, or makes no sense."""
+    labels, temperature = card.get("labels"), card.get("temperature")
+    usable = {
+        "name": isinstance(card.get("name"), str),
+        "labels": isinstance(labels, list)
+        and all(isinstance(label, str) and label for label in labels)
+        and len(set(labels)) == len(labels) > 1,
+        "temperature": isinstance(temperature, int | float) and 0 < temperature < float("inf"),
+        "denoise": card.get("denoise") in ENGINES,
+        "sha256": isinstance(card.get("sha256"), str),
+    }
+    return [name for name, good in usable.items() if not good]
 
 
 def _bundled_directories() -> dict[str, Path]:

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import ser_batch
 from ser_batch.audio.front_end import FRONT_END
 from ser_batch.model.bundle import NETWORK_FILE, SCHEMA_VERSION, sha256_of
-from ser_batch.model.options import TrainOptions
-from ser_batch.model.table import FeatureTable
+from ser_batch.model.joining import voices
+from ser_batch.model.options import LargeArchitecture
+from ser_batch.model.splits import Mask
+from ser_batch.model.task import Task
+from ser_batch.model.teacher import WHISPER
 
 PACKAGES = ("numpy", "scipy", "keras", "tensorflow", "torch", "jax", "ai-edge-litert", "librosa")
+NAMES = {"mfcc": "MFCC", "logmel": "log-mel"}
 ATTRIBUTION = {
     "CREMA-D": "CREMA-D: H. Cao et al., IEEE Transactions on Affective Computing, 2014. Open Database License 1.0, "
     "contents under the Database Contents License 1.0.",
@@ -35,10 +38,8 @@ LIMITS = (
 
 def make_card(
     folder: Path,
-    table: FeatureTable,
-    parts: dict[str, NDArray[np.bool_]],
-    labels: list[str],
-    options: TrainOptions,
+    task: Task,
+    parts: dict[str, Mask],
     *,
     temperature: float,
     parameters: int,
@@ -48,40 +49,42 @@ def make_card(
     evaluated_on: str,
     evaluation: dict[str, Any],
     cross_validation: dict[str, Any] | None,
-    teacher: str | None,
-    command: str,
 ) -> dict[str, Any]:
     """Gather the card of a trained network, in JSON's types; `folder` holds its exported form."""
+    table, options = task.table, task.options
     network = folder / NETWORK_FILE
     spoken = np.array(table.speakers)
     speakers = {part: sorted(set(spoken[mask].tolist())) for part, mask in parts.items()}
     card = {
         "schema_version": SCHEMA_VERSION,
         "name": folder.resolve().name,
-        "summary": f"MFCC → CNN, trained on {table.corpus}: {len(labels)} emotions",
-        "labels": labels,
-        "front_end": FRONT_END,
+        "summary": f"{_pipeline(task)}, trained on {table.corpus}: {len(task.labels)} emotions",
+        "labels": task.labels,
+        "front_end": {**FRONT_END, "features": options.features},
         "denoise": table.denoise,
         "temperature": temperature,
         "sha256": sha256_of(network),
         "bytes": network.stat().st_size,
         "parameters": parameters,
         "weights": options.weights,
-        "evaluation": {"on": _described(evaluated_on, table, speakers, options), **evaluation},
+        "evaluation": {"on": _described(evaluated_on, task, speakers), **evaluation},
         "training": {
             "corpus": table.corpus,
-            "attribution": ATTRIBUTION.get(table.corpus, ""),
+            "attribution": _attribution(task),
+            "mapping": dict(task.mapping),
             "clips": {part: int(mask.sum()) for part, mask in parts.items()},
             "speakers": speakers,
             "options": asdict(options),
-            "teacher": teacher,
+            "start": _start(task),
+            "teacher": task.teacher.source if task.teacher else None,
+            "noise": task.noise.source if task.noise else None,
             "epochs": epochs,
             "best_epoch": best_epoch,
             "seconds": round(seconds),
             "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
         },
         "limits": list(LIMITS),
-        "command": command,
+        "command": task.command,
         "versions": {"ser-batch": ser_batch.__version__, "python": platform.python_version(), **_versions()},
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
@@ -90,10 +93,38 @@ def make_card(
     return card
 
 
-def _described(part: str, table: FeatureTable, speakers: dict[str, list[str]], options: TrainOptions) -> str:
+def _pipeline(task: Task) -> str:
+    large = isinstance(task.options.architecture, LargeArchitecture)
+    return f"{NAMES[task.options.features]} → {'Whisper encoder' if large else 'CNN'}"
+
+
+def taught_voices(card: dict[str, Any]) -> set[str]:
+    """Speakers whom a model, or one that it began with, was trained on or stopped by; as `joining.voices` has them."""
+    training = card["training"]
+    taught = {*training["speakers"]["train"], *training["speakers"]["validation"]}
+    return voices(training["corpus"], taught) | set((training.get("start") or {}).get("voices", []))
+
+
+def _start(task: Task) -> dict[str, Any] | None:
+    """What is told of the model that a training began with."""
+    if task.start is None:
+        return None
+    known = sorted(taught_voices(task.start.card))
+    return {"name": task.start.name, "sha256": task.start.sha256, "voices": known}
+
+
+def _attribution(task: Task) -> str:
+    corpora = [ATTRIBUTION.get(corpus, "") for corpus in task.table.corpus.split(" + ")]
+    before = [task.start.card["training"]["attribution"]] if task.start else []
+    encoder = [WHISPER] if task.encoder else []
+    return " ".join(filter(None, dict.fromkeys([*corpora, *before, *encoder])))
+
+
+def _described(part: str, task: Task, speakers: dict[str, list[str]]) -> str:
     """Say whose clips the figures are from, and where they flatter."""
+    table = task.table
     who = f"{len(speakers[part])} {part} speakers of {table.corpus}"
-    if options.split == "random":
+    if task.options.split == "random":
         return f"{part} clips of {table.corpus} chosen at random: a LEAK, the same voices were trained on"
     if len(set(table.speakers)) == len(table):
         return f"{part} clips of {table.corpus}, whose speakers are not known: voices may have leaked"
@@ -101,6 +132,11 @@ def _described(part: str, table: FeatureTable, speakers: dict[str, list[str]], o
         return f"{who}, by whom the training was stopped: somewhat flattering"
     if part == "train":
         return f"{who}: the very clips that were trained on, which says nothing about others"
+    known = voices(table.corpus, set(speakers[part])) & (
+        taught_voices(task.start.card) if task.start else set()
+    )
+    if known:
+        return f"{who}, {len(known)} of whom the model that this one began with was trained on: flattering"
     return f"{who}, never heard in training"
 
 

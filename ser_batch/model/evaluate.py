@@ -2,7 +2,8 @@
 
 import csv
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -11,8 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_batch.audio.noise import Noise
 from ser_batch.errors import SerBatchError
 from ser_batch.model import metrics, plots
+from ser_batch.model.card import taught_voices
+from ser_batch.model.joining import voices
+from ser_batch.model.noisy import noisy_log_mel
 from ser_batch.model.runtime import Network, softmax
 from ser_batch.model.table import FeatureTable
 
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 MOST_GROUPS = 16
+SNRS = (20.0, 10.0, 5.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Evaluation:
         temperature: that the model's card gives.
         attributes: columns to group the clips by.
         notes: what a reader of the figures must know.
+        under_noise: by noise and by signal-to-noise ratio in dB, the figures of the same clips with that noise.
     """
 
     labels: list[str]
@@ -43,6 +50,7 @@ class Evaluation:
     temperature: float
     attributes: dict[str, list[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    under_noise: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
@@ -72,11 +80,7 @@ class Evaluation:
         )
         return {
             "clips": len(self.names),
-            "uar": metrics.uar(confusion),
-            "accuracy": metrics.accuracy(confusion),
-            "macro_f1": metrics.macro_f1(confusion),
-            "ece": metrics.expected_calibration_error(self.probabilities, self.actual),
-            "ece_uncalibrated": metrics.expected_calibration_error(softmax(self.logits), self.actual),
+            **self.figures(),
             "temperature": self.temperature,
             "per_class": {
                 label: {"clips": int(clips), "precision": float(p), "recall": float(r), "f1": float(f)}
@@ -84,8 +88,20 @@ class Evaluation:
                 if clips
             },
             "groups": self.groups(),
+            "under_noise": self.under_noise,
             "confusion": confusion.tolist(),
             "notes": list(self.notes),
+        }
+
+    def figures(self) -> dict[str, float]:
+        """The figures over all clips."""
+        confusion = self.confusion
+        return {
+            "uar": metrics.uar(confusion),
+            "accuracy": metrics.accuracy(confusion),
+            "macro_f1": metrics.macro_f1(confusion),
+            "ece": metrics.expected_calibration_error(self.probabilities, self.actual),
+            "ece_uncalibrated": metrics.expected_calibration_error(softmax(self.logits), self.actual),
         }
 
     def groups(self) -> dict[str, dict[str, dict[str, float]]]:
@@ -154,6 +170,8 @@ def evaluate(
     labels: list[str],
     temperature: float,
     notes: tuple[str, ...] = (),
+    noises: Sequence[Noise] = (),
+    snrs: Sequence[float] = SNRS,
     quiet: bool = True,
 ) -> Evaluation:
     """Run a network on the clips of a table whose labels it knows.
@@ -164,10 +182,12 @@ def evaluate(
         labels: the network's, in the order of its logits.
         temperature: that the model's card gives.
         notes: what a reader of the figures must know.
+        noises: to be measured under besides,
+        snrs: each at these signal-to-noise ratios in dB.
         quiet: draw no progress bar.
 
     Raises:
-        SerBatchError: the network knows none of the corpus's labels.
+        SerBatchError: the network knows none of the corpus's labels, or noise cannot be mixed with the table.
     """
     known = np.isin(table.labels, labels)
     if not known.any():
@@ -185,7 +205,7 @@ def evaluate(
     missing = [label for label in labels if label not in table.labels]
     if missing:
         notes = (*notes, f"The corpus has no {', '.join(missing)}; predicting it counts as an error.")
-    return Evaluation(
+    clean = Evaluation(
         labels,
         table.names,
         np.array([labels.index(label) for label in table.labels]),
@@ -194,34 +214,70 @@ def evaluate(
         table.attributes,
         notes,
     )
+    under_noise = {
+        noise.source: {
+            f"{snr:g}": replace(clean, logits=logits_of(network, table, quiet, (noise, snr))).figures()
+            for snr in snrs
+        }
+        for noise in noises
+    }
+    return replace(clean, under_noise=under_noise)
 
 
-def evaluate_bundle(bundle: Any, table: FeatureTable, quiet: bool = True) -> Evaluation:
+def evaluate_bundle(
+    bundle: Any,
+    table: FeatureTable,
+    notes: tuple[str, ...] = (),
+    noises: Sequence[Noise] = (),
+    snrs: Sequence[float] = SNRS,
+    quiet: bool = True,
+) -> Evaluation:
     """Run a bundle on a table; the evaluation notes it when that is not a fair test of the bundle.
 
     Args:
         bundle: a `ser_batch.model.bundle.Bundle`.
         table: labelled clips.
+        notes: what a reader of the figures must know already.
+        noises: as for `evaluate`.
+        snrs: as for `evaluate`.
         quiet: draw no progress bar.
     """
-    notes = []
     if table.denoise != bundle.denoise:
-        notes.append(f"Noise reduction is {table.denoise} here; the model was trained with {bundle.denoise}.")
-    training = bundle.card["training"]
-    taught = set(training["speakers"]["train"]) | set(training["speakers"]["validation"])
-    familiar = sorted(taught & set(table.speakers)) if training["corpus"] == table.corpus else []
+        notes += (f"Noise reduction is {table.denoise} here; the model was trained with {bundle.denoise}.",)
+    familiar = taught_voices(bundle.card) & voices(table.corpus, set(table.speakers))
     if familiar:
-        notes.append(
+        notes += (
             f"{len(familiar)} of the {len(set(table.speakers))} speakers took part in the training: "
-            "these figures say little about new voices."
+            "these figures say little about new voices.",
         )
-    network = Network(bundle.network_path)
-    return evaluate(network, table, bundle.labels, bundle.temperature, tuple(notes), quiet)
+    network = Network(bundle.network_path, bundle.features)
+    return evaluate(network, table, bundle.labels, bundle.temperature, notes, noises, snrs, quiet)
 
 
-def logits_of(network: Network, table: FeatureTable, quiet: bool = True) -> NDArray[np.float32]:
-    """Logits `[clips, n_classes]` of all clips of a table, as they are."""
+def held_out_clips(bundle: Any, table: FeatureTable) -> FeatureTable:
+    """The clips of those speakers that a bundle's training held out for test.
+
+    Raises:
+        SerBatchError: none of them speaks here, or clips were held out instead of speakers.
+    """
+    training = bundle.card["training"]
+    if training["options"]["split"] != "speakers":
+        raise SerBatchError(f"{bundle.path} was split by clip, at random: it holds out no speaker.")
+    held_out = voices(training["corpus"], set(training["speakers"]["test"]))
+    theirs = np.array([bool(voices(table.corpus, {speaker}) & held_out) for speaker in table.speakers])
+    if not theirs.any():
+        raise SerBatchError(f"{bundle.path} was trained with no speaker of {table.corpus} held out.")
+    return table.select(theirs)
+
+
+def logits_of(
+    network: Network, table: FeatureTable, quiet: bool = True, under: tuple[Noise, float] | None = None
+) -> NDArray[np.float32]:
+    """Logits `[clips, n_classes]` of all clips of a table, as they are or under noise at a ratio in dB."""
     from tqdm import tqdm
 
-    rows = tqdm(range(len(table)), desc="evaluating", unit="clip", disable=True if quiet else None)
-    return np.stack([network(table.mfcc(slice(row, row + 1))[0]) for row in rows])
+    title = f"{under[0].source} {under[1]:g} dB" if under else "evaluating"
+    rows = tqdm(range(len(table)), desc=title, unit="clip", disable=True if quiet else None)
+    if under:
+        return np.stack([network(noisy_log_mel(table, row, *under)) for row in rows])
+    return np.stack([network(table.log_mel(slice(row, row + 1))[0]) for row in rows])

@@ -40,26 +40,25 @@ def export(keras_path: Path, tflite_path: Path, weights: str = "float32") -> Non
 
 
 def verify(
-    tflite_path: Path, mfcc: NDArray[np.float32], logits: NDArray[np.float32], weights: str = "float32"
+    network: Network, bands: NDArray[np.float32], logits: NDArray[np.float32], weights: str = "float32"
 ) -> None:
     """Hold an exported network against Keras.
 
     Args:
-        tflite_path: the exported network.
-        mfcc: `[clips, 188, 128]`, real ones.
+        network: the exported one.
+        bands: log-mel `[clips, 188, 128]`, real ones.
         logits: `[clips, n_classes]`, what Keras answers to them.
         weights: of the export; coarser ones may differ more.
 
     Raises:
         RuntimeError: the answers differ.
     """
-    network = Network(tflite_path)
-    exported = np.stack([network(clip) for clip in mfcc])
+    exported = np.stack([network(clip) for clip in bands])
     difference = np.sqrt(np.mean(np.square(exported - logits))) / max(float(logits.std()), 1e-6)
     # written so that NaN fails too
     if not difference <= TOLERANCE[weights]:
         raise RuntimeError(
-            f"{tflite_path} does not compute what Keras does: its logits differ by {difference:.2g} of their "
+            f"The exported network does not compute what Keras does: its logits differ by {difference:.2g} of their "
             f"spread ({TOLERANCE[weights]:g} is allowed for {weights})."
         )
 
@@ -69,7 +68,7 @@ def convert(keras_path: str, tflite_path: str, weights: str) -> None:
     import keras
     import tensorflow as tf
 
-    import ser_batch.model.network  # noqa: F401  registers the layers
+    import ser_batch.model.large  # noqa: F401  registers the layers, those of the small network too
 
     model = keras.models.load_model(keras_path, compile=False)
     one_window = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from keras import ops
 from numpy.typing import NDArray
 
 from ser_batch.errors import SerBatchError
+from ser_batch.model import large
 from ser_batch.model.batches import Batches
-from ser_batch.model.options import TrainOptions
+from ser_batch.model.optimizer import LayerwiseAdamW
+from ser_batch.model.options import LargeArchitecture, TrainOptions
 
 WARM_UP_SHARE = 0.1
 GRADIENT_NORM = 2.0
@@ -121,7 +124,7 @@ def _train_epoch(
     totals = {"loss": 0.0, "accuracy": 0.0}
     means: Row = {}
     for seen, batch in enumerate(batches.epoch(state.epoch), start=1):
-        figures = model.train_on_batch(batch.mfcc, batch.targets, batch.weights, return_dict=True)
+        figures = model.train_on_batch(batch.inputs, batch.targets, batch.weights, return_dict=True)
         # with several outputs Keras puts the output's name before the metric's
         accuracy = figures.get("logits_accuracy", figures.get("accuracy"))
         totals["loss"] += float(figures["loss"])
@@ -143,9 +146,12 @@ def _compile(model: keras.Model, options: TrainOptions, steps: int) -> None:
         warmup_steps=warm_up,
         decay_steps=max(1, options.epochs * steps - warm_up),
     )
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=options.weight_decay, beta_2=0.99, global_clipnorm=GRADIENT_NORM
-    )
+    usual = {"weight_decay": options.weight_decay, "beta_2": 0.99, "global_clipnorm": GRADIENT_NORM}
+    if isinstance(options.architecture, LargeArchitecture):
+        share = partial(large.learning_rate_share, sizes=options.architecture)
+        optimizer = LayerwiseAdamW(schedule, share, **usual)
+    else:
+        optimizer = keras.optimizers.AdamW(schedule, **usual)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
     losses = {
@@ -153,10 +159,11 @@ def _compile(model: keras.Model, options: TrainOptions, steps: int) -> None:
         "frames": (keras.losses.MeanSquaredError(), options.imitate_frames),
         "clip": (keras.losses.MeanSquaredError(), options.imitate_clip),
     }
+    attribute = (keras.losses.CategoricalCrossentropy(from_logits=True), options.auxiliary_weight)
     model.compile(
         optimizer,
-        loss={name: losses[name][0] for name in model.output},
-        loss_weights={name: losses[name][1] for name in model.output},
+        loss={name: losses.get(name, attribute)[0] for name in model.output},
+        loss_weights={name: losses.get(name, attribute)[1] for name in model.output},
         metrics={"logits": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
         jit_compile=False,
     )

@@ -1,10 +1,12 @@
-"""The network: MFCCs of a window → logits of the emotions, in Keras 3 for any of its backends.
+"""The network: MFCCs of a window, or its log-mel → logits of the emotions, in Keras 3 for any of its backends.
 
 All 128 MFCCs are an invertible rotation of the log-mel spectrogram, so the network first turns it back and then
 convolves over time and frequency. Frames of silence and of zero padding are recognised by their level and left out
 of every mean, so a clip is judged by its speech alone.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from ser_batch.audio.features import rotate
 from ser_batch.audio.front_end import N_FRAMES, N_MELS
+from ser_batch.errors import SerBatchError
 from ser_batch.model.batch_norm import BatchNorm
 from ser_batch.model.options import QUIETEST_CELL_DB, QUIETEST_FRAME_DB, TIME_STRIDE, Architecture
 from ser_batch.model.teacher import Teacher
@@ -25,14 +28,17 @@ _DCT = rotate(np.eye(N_MELS, dtype=np.float32)).T
 _DCT_BUT_FIRST = np.concatenate([np.zeros_like(_DCT[:1]), _DCT[1:]])
 
 
-def build(n_classes: int, sizes: Architecture, frames: int | None = N_FRAMES) -> keras.Model:
-    """Make a network with random weights: `[batch, frames, 128]` MFCCs in, `[batch, n_classes]` logits out.
+def build(
+    n_classes: int, sizes: Architecture, frames: int | None = N_FRAMES, features: str = "mfcc"
+) -> keras.Model:
+    """Make a network with random weights: `[batch, frames, 128]` features in, `[batch, n_classes]` logits out.
 
-    With `frames=None` it takes any number, as long as one batch has but one; the weights are the same.
+    The features are one of `ser_batch.audio.front_end.FEATURES`; the weights do not depend on which. With
+    `frames=None` it takes any number, as long as one batch has but one; the weights are the same.
     Squeeze-and-excitation: J. Hu et al., CVPR 2018. Attentive statistics: K. Okabe et al., Interspeech 2018.
     """
-    mfcc = keras.Input((frames, N_MELS), name="mfcc")
-    bands = InverseDCT(name="log_mel", dtype="float32")(mfcc)
+    inputs = keras.Input((frames, N_MELS), name=features)
+    bands = InverseDCT(name="log_mel", dtype="float32")(inputs) if features == "mfcc" else inputs
     heard = HeardFrames(name="heard", dtype="float32")(bands)
     x = Normalise(name="normalise", dtype="float32")(bands, heard)
     x = _convolve(x, sizes.stem, (9, 5), (TIME_STRIDE, 2))
@@ -49,17 +55,63 @@ def build(n_classes: int, sizes: Architecture, frames: int | None = N_FRAMES) ->
     x = AttentiveStatistics(name="pool", dtype="float32")(x, scores, heard)
     x = BatchNorm(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.Dropout(sizes.dropout, name="clip")(x)
-    return keras.Model(mfcc, layers.Dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
+    return keras.Model(inputs, layers.Dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
 
 
-def for_training(model: keras.Model, teacher: Teacher | None) -> keras.Model:
-    """The same network with its outputs by name, and what imitates a teacher: layers that are not kept.
+def reopen(path: Path, n_classes: int | None, frames: int | None = N_FRAMES) -> keras.Model:
+    """Load a trained network, to go on with it.
+
+    Args:
+        path: of the `.keras` file.
+        n_classes: of a new last layer with random weights; None keeps the one that it has.
+        frames: as for `build`.
+
+    Raises:
+        SerBatchError: the file cannot be read, or is no network of ours.
+    """
+
+    def copy(layer: Any) -> Any:
+        changes = {"units": n_classes} if n_classes and layer.name == "logits" else {}
+        return layer.__class__.from_config({**layer.get_config(), **changes})
+
+    try:
+        trained = keras.models.load_model(path, compile=False, safe_mode=True)
+        inputs = keras.Input((frames, N_MELS), name=trained.input.name)
+        model = keras.models.clone_model(trained, input_tensors=inputs, clone_function=copy)
+        for layer in trained.layers:
+            if not (n_classes and layer.name == "logits"):
+                model.get_layer(layer.name).set_weights(layer.get_weights())
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SerBatchError(
+            f"{path}: Keras cannot open it, so that no training can begin with it."
+        ) from error
+    return model
+
+
+def freeze(model: keras.Model, last: str) -> None:
+    """Keep the weights of a layer, and of all before it, as they are."""
+    for layer in keras.Model(model.input, model.get_layer(last).output).layers:
+        layer.trainable = False
+
+
+def for_training(
+    model: keras.Model, teacher: Teacher | None = None, auxiliary: Mapping[str, int] | None = None
+) -> keras.Model:
+    """The same network with its outputs by name, and what it shall learn besides: layers that are not kept.
+
+    Args:
+        model: as `build` makes it.
+        teacher: to be imitated.
+        auxiliary: attributes to tell from the whole clip, and how many values each has.
 
     Returns:
-        A model from MFCCs to `logits` `[batch, n_classes]`; with a teacher also to `frames`
-        `[batch, frames / 4, 96]` and `clip` `[batch, 64]`.
+        A model from features to `logits` `[batch, n_classes]`; with a teacher also to `frames`
+        `[batch, frames / 4, 96]` and `clip` `[batch, 64]`; and to `[batch, values]` for each attribute.
     """
     outputs = {"logits": model.output}
+    for name, values in (auxiliary or {}).items():
+        tell = layers.Dense(values, dtype="float32", name=f"tell_{name}")
+        outputs[name] = tell(model.get_layer("clip").output)
     if teacher:
         for name, components in (("frames", teacher.frames), ("clip", teacher.clips)):
             imitate = layers.Dense(components.shape[-1], dtype="float32", name=f"imitate_{name}")

@@ -1,8 +1,10 @@
 """What a training can be told."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ser_batch.audio.augment import Strengths
+from ser_batch.audio.front_end import FEATURES
 from ser_batch.errors import UsageError
 
 AUGMENTATIONS = ("spectrogram", "waveform", "none")
@@ -37,6 +39,38 @@ class Architecture:
 
 
 @dataclass(frozen=True)
+class LargeArchitecture:
+    """Sizes of what is put upon Whisper's encoder, and how fast the encoder itself is trained.
+
+    Attributes:
+        width: channels of each frame that is pooled.
+        heads: sets of attention weights over the frames.
+        hidden: units between the pooled frames and the logits.
+        frame_dropout: of the encoder's outputs.
+        dropout: before and after the hidden units.
+        encoder_rate: learning rate of the encoder's last layer, a share of the head's;
+        rate_decay: and of each layer before it, a share of the one after.
+    """
+
+    width: int = 256
+    heads: int = 4
+    hidden: int = 256
+    frame_dropout: float = 0.2
+    dropout: float = 0.5
+    encoder_rate: float = 0.13
+    rate_decay: float = 0.8
+
+
+def recorded_architecture(card: dict[str, Any]) -> Architecture | LargeArchitecture:
+    """The sizes of a trained network, as its card has them."""
+    recorded: dict[str, Any] = card["training"]["options"]["architecture"]
+    sizes: dict[str, Any] = {
+        name: tuple(size) if isinstance(size, list) else size for name, size in recorded.items()
+    }
+    return LargeArchitecture(**sizes) if "encoder_rate" in sizes else Architecture(**sizes)
+
+
+@dataclass(frozen=True)
 class TrainOptions:
     """Every choice that a training depends on, apart from its clips; the card records them all.
 
@@ -53,6 +87,7 @@ class TrainOptions:
         augmentation: `spectrogram`, `waveform` or `none`.
         strengths: of the spectrogram augmentation.
         architecture: sizes of the network.
+        features: what the network takes, `mfcc` or `logmel`.
         split: `speakers`, or `random`: by clip, a leak, for comparison with published figures alone.
         validation: share of the speakers that stop the training and set the temperature; 0 = none.
         test: share of the speakers held out for the figures in the card; 0 = none.
@@ -62,6 +97,8 @@ class TrainOptions:
         seed: of the split, the initial weights, the order and the augmentation.
         imitate_frames: weight of imitating a teacher frame by frame, where there is a teacher;
         imitate_clip: and of imitating it clip by clip.
+        auxiliary: attributes of the corpus, such as `sex`, to tell besides the emotion while training,
+        auxiliary_weight: and what each of them counts beside it.
         mixed_precision: compute in bfloat16 where it is safe.
         weights: of the exported network: `float32`, `float16` or `int8`.
     """
@@ -77,7 +114,8 @@ class TrainOptions:
     class_weights: bool = True
     augmentation: str = "spectrogram"
     strengths: Strengths = field(default_factory=Strengths)
-    architecture: Architecture = field(default_factory=Architecture)
+    architecture: Architecture | LargeArchitecture = field(default_factory=Architecture)
+    features: str = "mfcc"
     split: str = "speakers"
     validation: float = 0.12
     test: float = 0.15
@@ -87,12 +125,15 @@ class TrainOptions:
     seed: int = 0
     imitate_frames: float = 1.0
     imitate_clip: float = 0.5
+    auxiliary: tuple[str, ...] = ()
+    auxiliary_weight: float = 0.1
     mixed_precision: bool = False
     weights: str = "float32"
 
     def __post_init__(self) -> None:
         for name, value, known in (
             ("augmentation", self.augmentation, AUGMENTATIONS),
+            ("features", self.features, FEATURES),
             ("split", self.split, SPLITS),
             ("weights", self.weights, WEIGHTS),
         ):

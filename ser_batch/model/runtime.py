@@ -9,20 +9,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_batch.audio.features import network_input
+from ser_batch.audio.front_end import N_FRAMES, N_MELS
+from ser_batch.errors import SerBatchError
+
 
 class Network:
-    """An exported network: call it with the MFCCs of one window."""
+    """An exported network, which takes one of `ser_batch.audio.front_end.FEATURES`: call it with log-mel."""
 
-    def __init__(self, tflite_path: str | Path) -> None:
-        with _stderr_silenced():
-            self._interpreter = _interpreter(str(tflite_path))
-            self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+    def __init__(self, tflite_path: str | Path, features: str = "mfcc", n_classes: int | None = None) -> None:
+        """Load a flat buffer.
 
-    def __call__(self, mfcc: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits float32 `[n_classes]` of one window's MFCCs, float32 `[188, 128]`."""
-        self._interpreter.set_tensor(self._input, mfcc[None])
+        Raises:
+            SerBatchError: it is none, or computes something else than logits, `n_classes` if given, of one window.
+        """
+        self._features = features
+        try:
+            with _stderr_silenced():
+                self._interpreter = _interpreter(str(tflite_path))
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise SerBatchError(f"{tflite_path} is not a network that LiteRT can run: {error}") from error
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        shapes = [tuple(map(int, tensor["shape"])) for tensor in (*inputs, *outputs)]
+        classes = shapes[-1][-1:] if n_classes is None else (n_classes,)
+        if shapes != [(1, N_FRAMES, N_MELS), (1, *classes)]:
+            raise SerBatchError(
+                f"{tflite_path} does not fit its card: its inputs and outputs are {shapes}, "
+                f"not one window of {N_FRAMES} x {N_MELS} and logits of {n_classes or 'the'} labels"
+            )
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+
+    def __call__(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits float32 `[n_classes]` of one window's log-mel in dB, float32 `[188, 128]`."""
+        self._interpreter.set_tensor(self._input, network_input(bands, self._features)[None])
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output)[0]
 

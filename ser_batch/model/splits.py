@@ -51,7 +51,7 @@ def speaker_folds(
         speakers: the speaker of each clip.
         k: how many folds to make where the corpus has none of its own.
         seed: of the draw, likewise.
-        folds: the corpus's own fold of each clip, which goes before `k`.
+        folds: the corpus's own fold of each clip, which goes before `k`; speakers without one ("") are dealt to them.
         strata: as for `split_speakers`.
 
     Returns:
@@ -60,23 +60,24 @@ def speaker_folds(
     Raises:
         SerBatchError: fewer speakers than folds, fewer than two folds, or a speaker in two of the corpus's.
     """
-    if folds is None:
-        order = _shuffled(speakers, seed, strata)
-        if len(order) < k or k < 2:
+    fold_of: dict[str, str] = {}
+    for speaker, fold in zip(speakers, folds or [""] * len(speakers), strict=True):
+        if fold and fold_of.setdefault(speaker, fold) != fold:
             raise SerBatchError(
-                f"{k} folds by speaker need at least {max(k, 2)} speakers, and two folds; found {len(order)} speakers."
+                f"The corpus's folds share a speaker: {speaker} is in {fold_of[speaker]}, {fold}."
             )
-        fold_of = {speaker: str(1 + place % k) for place, speaker in enumerate(order)}
-        folds = [fold_of[speaker] for speaker in speakers]
-    own = np.array(folds, str)
-    for speaker in sorted(set(speakers)):
-        among = np.unique(own[np.array(speakers) == speaker])
-        if len(among) > 1:
-            raise SerBatchError(f"The corpus's folds share a speaker: {speaker} is in {', '.join(among)}.")
-    names = np.unique(own)
+    order = _shuffled(speakers, seed, strata)
+    if not fold_of and (len(order) < k or k < 2):
+        raise SerBatchError(
+            f"{k} folds by speaker need at least {max(k, 2)} speakers, and two folds; found {len(order)} speakers."
+        )
+    names = sorted(set(fold_of.values())) or [str(1 + i) for i in range(k)]
     if len(names) < 2:
         raise SerBatchError("Cross-validation needs at least two folds; the corpus names one.")
-    return {str(name): own == name for name in names}
+    dealt = [speaker for speaker in order if speaker not in fold_of]
+    fold_of |= {speaker: names[place % len(names)] for place, speaker in enumerate(dealt)}
+    each = np.array([fold_of[speaker] for speaker in speakers])
+    return {name: each == name for name in names}
 
 
 def random_split(n_clips: int, shares: Mapping[str, float], seed: int) -> dict[str, Mask]:

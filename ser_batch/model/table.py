@@ -32,6 +32,7 @@ class FeatureTable:
         frames: int `[clips]`, how many frames hold audio before the zero padding begins.
         attributes: more columns of text, such as `sex`, `sentence`, `fold` or the votes `vote_<label>`.
         denoise: the noise reduction that the audio went through, one of `ser_batch.audio.denoise.ENGINES`.
+        paths: the audio file of each clip; empty for a stored table, which does not keep them.
     """
 
     corpus: str
@@ -43,6 +44,7 @@ class FeatureTable:
     frames: NDArray[np.int64]
     attributes: dict[str, list[str]] = field(default_factory=dict)
     denoise: str = "off"
+    paths: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -58,6 +60,7 @@ class FeatureTable:
             levels=self.levels[chosen],
             frames=self.frames[chosen],
             attributes={name: _pick(column, chosen) for name, column in self.attributes.items()},
+            paths=_pick(self.paths, chosen) if self.paths else [],
         )
 
     def where(self, column: str, value: str) -> "FeatureTable":
@@ -75,9 +78,9 @@ class FeatureTable:
             raise SerBatchError(f"{self.corpus} has no clip with {column}={value}, but {', '.join(known)}.")
         return self.select(mask)
 
-    def mfcc(self, rows: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
-        """MFCCs of some clips, the network's input: float32 `[clips, 188, 128]`."""
-        return features.rotate(features.from_levels(self.levels[rows]))
+    def log_mel(self, rows: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
+        """Log-mel of some clips in dB: float32 `[clips, 188, 128]`."""
+        return features.from_levels(self.levels[rows])
 
     def save(self, path: str | Path) -> None:
         """Write the table to one `.npz` file, whole or not at all.

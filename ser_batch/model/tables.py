@@ -1,5 +1,6 @@
 """Evaluations and cards as tables for a terminal."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import RenderableType
@@ -18,6 +19,7 @@ def evaluation_tables(summary: dict[str, Any], labels: list[str]) -> list[Render
     shown: list[RenderableType] = [Text(headline, style="bold")]
     shown += [Text(note, style="yellow") for note in summary["notes"]]
     shown += [_classes(summary), _confusion(summary["confusion"], labels)]
+    shown += [_under_noise(summary)] if summary.get("under_noise") else []
     shown += [_group(attribute, values) for attribute, values in summary["groups"].items()]
     return shown
 
@@ -37,7 +39,9 @@ def card_tables(card: dict[str, Any]) -> list[RenderableType]:
         ),
         ("denoise", card["denoise"]),
         ("corpus", training["attribution"] or training["corpus"]),
+        ("begun with", (training.get("start") or {}).get("name")),
         ("teacher", training["teacher"]),
+        ("noise", training.get("noise")),
         ("speakers", speakers),
         ("clips", clips),
         ("trained", f"{card['created']}, epoch {training['best_epoch']} of {training['epochs']} kept"),
@@ -49,7 +53,7 @@ def card_tables(card: dict[str, Any]) -> list[RenderableType]:
         if value:
             about.add_row(Text(name, style="bold"), value)
     crossed = card.get("cross_validation")
-    tables = [_cross_validation(crossed)] if crossed else []
+    tables = _cross_validation(crossed) if crossed else []
     return [about, *tables, *evaluation_tables(evaluation, card["labels"])]
 
 
@@ -81,6 +85,19 @@ def _confusion(confusion: list[list[int]], labels: list[str]) -> Table:
     return table
 
 
+def _under_noise(summary: dict[str, Any]) -> Table:
+    table = _numbers("noise", "SNR", "UAR", "accuracy", "macro-F1", "ECE")
+    table.add_row("–", "–", *_figures(summary))
+    for noise, by_ratio in summary["under_noise"].items():
+        for ratio, figures in by_ratio.items():
+            table.add_row(noise, f"{ratio} dB", *_figures(figures))
+    return table
+
+
+def _figures(row: dict[str, float]) -> Iterator[str]:
+    return (f"{row[figure]:.3f}" for figure in ("uar", "accuracy", "macro_f1", "ece"))
+
+
 def _group(attribute: str, values: dict[str, dict[str, float]]) -> Table:
     table = _numbers(attribute, "clips", "UAR", "accuracy")
     for value, row in values.items():
@@ -88,16 +105,25 @@ def _group(attribute: str, values: dict[str, dict[str, float]]) -> Table:
     return table
 
 
-def _cross_validation(crossed: dict[str, Any]) -> Table:
-    figures = ("uar", "accuracy", "macro_f1", "ece")
-    table = _numbers("held-out fold", "UAR", "accuracy", "macro-F1", "ECE")
+def _cross_validation(crossed: dict[str, Any]) -> list[RenderableType]:
+    """Figures of each fold; mean ± sd over the folds, of all clips, of each class and of each group."""
+    figures = ("uar", "accuracy", "macro_f1", "ece", "ece_uncalibrated")
+    folds = _numbers("held-out fold", "UAR", "accuracy", "macro-F1", "ECE", "raw ECE")
     for fold, row in crossed["folds"].items():
-        table.add_row(fold, *(f"{row[figure]:.3f}" for figure in figures))
+        folds.add_row(fold, *(f"{row[figure]:.3f}" for figure in figures if figure in row))
     mean, sd = crossed["mean"], crossed["sd"]
-    table.add_row(
-        "mean ± sd", *(f"{mean[figure]:.3f} ± {sd[figure]:.3f}" for figure in figures), style="bold"
-    )
-    return table
+    both = (f"{mean[figure]:.3f} ± {sd[figure]:.3f}" for figure in figures if figure in mean)
+    folds.add_row("mean ± sd", *both, style="bold")
+    shown: list[RenderableType] = [folds]
+    parts = {"label": crossed.get("per_class", {}), **crossed.get("groups", {})}
+    for attribute, values in parts.items():
+        names = ("precision", "recall", "f1") if attribute == "label" else ("uar", "accuracy")
+        table = _numbers(f"{attribute}, over folds", "clips", *names)
+        for value, row in values.items():
+            cells = (f"{row[name]['mean']:.3f} ± {row[name]['sd']:.3f}" for name in names)
+            table.add_row(value or "–", f"{row['clips']:,}", *cells)
+        shown.append(table)
+    return shown
 
 
 def _numbers(first: str, *others: str) -> Table:

@@ -16,6 +16,7 @@ from ser_batch.audio import features, front_end
 from ser_batch.errors import SerBatchError
 from ser_batch.model.table import FeatureTable
 
+WHISPER = "Whisper tiny.en, encoder: A. Radford et al., 2022. MIT licence, © 2022 OpenAI."
 FRAMES_A_SECOND = 25
 N_FRAMES = int(front_end.WINDOW_SECONDS * FRAMES_A_SECOND)
 FRAME_COMPONENTS = 96
@@ -99,7 +100,7 @@ def from_whisper(weights: Path, table: FeatureTable) -> Teacher:
     said = np.empty((len(table), N_FRAMES, whisper.LAYERS * whisper.WIDTH), np.float16)
     for start in tqdm(range(0, len(table), CLIPS_TOGETHER), desc="teacher", unit="batch", disable=None):
         levels = table.levels[start : start + CLIPS_TOGETHER]
-        outputs = encoder.predict_on_batch(whisper.whisper_mel(features.from_levels(levels)))
+        outputs = encoder.predict_on_batch(features.from_levels(levels))
         together = np.concatenate(outputs, axis=-1)
         said[start : start + CLIPS_TOGETHER] = together.reshape(len(levels), N_FRAMES, 2, -1).mean(axis=2)
     return _components(said, table)
@@ -115,7 +116,7 @@ def _components(said: NDArray[np.float16], table: FeatureTable) -> Teacher:
     pooled = [clip[mask].astype(np.float32) for clip, mask in zip(said, heard, strict=True)]
     statistics = np.stack([np.concatenate([clip.mean(axis=0), clip.std(axis=0)]) for clip in pooled])
     clips = _principal(statistics, CLIP_COMPONENTS)(statistics)
-    return Teacher("Whisper tiny.en, encoder; MIT, © 2022 OpenAI", table.names, frames, clips)
+    return Teacher(WHISPER, table.names, frames, clips)
 
 
 def _principal(values: Array, n_components: int) -> Callable[[Array], Array]:

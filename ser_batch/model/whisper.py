@@ -14,87 +14,108 @@ from numpy.typing import NDArray
 
 from ser_batch.audio import features, front_end
 from ser_batch.errors import SerBatchError
+from ser_batch.model.options import QUIETEST_CELL_DB
 
 WIDTH, HEADS, LAYERS, MELS = 384, 6, 4, 80  # tiny.en
-SAMPLE_RATE, HOP = 16_000, 160
+HOP = 160
+N_FRAMES = 150  # of its encoder, 50 a second, in a window
 
 Array = NDArray[np.float32]
-
-
-def whisper_mel(bands: Array) -> Array:
-    """Our log-mel as Whisper wants its own: float32 `[clips, 188, 128]` in dB to `[clips, 300, 80]`.
-
-    Bands and frames are interpolated to Whisper's; the level, relative to the loudest cell in both, is brought to
-    its scale. The windows of the two transforms differ, which this cannot undo.
-    """
-    ours, theirs = _mel_centres(front_end.N_MELS), _mel_centres(MELS)
-    of_band = np.stack([np.interp(theirs, ours, row) for row in np.eye(front_end.N_MELS)], axis=1)
-    position = np.arange(300) * HOP / front_end.HOP
-    low = np.minimum(position.astype(int), front_end.N_FRAMES - 2)
-    share = (position - low).astype(np.float32)[:, None]
-    mel = bands @ (of_band.T.astype(np.float32) / 10)
-    mel = mel[:, low] * (1 - share) + mel[:, low + 1] * share + 1.5
-    mel = np.maximum(mel, mel.max(axis=(1, 2), keepdims=True) - 8)
-    return (mel + 4) / 4
 
 
 def encoder(weights: Path) -> keras.Model:
     """The encoder with its published weights.
 
     Returns:
-        A model from `[batch, 300, 80]` to four `[batch, 150, 384]`: the outputs of layers 2, 3 and 4 and of the
-        last layer norm, 50 frames a second.
+        A model from log-mel in dB, `[batch, 188, 128]`, to what `encode` makes of it.
 
     Raises:
         SerBatchError: the file is not the encoder of Whisper tiny.en.
     """
-    mel = keras.Input((300, MELS))
-    x = layers.Conv1D(WIDTH, 3, padding="same", activation=_gelu, name="conv1")(mel)
+    bands = keras.Input((front_end.N_FRAMES, front_end.N_MELS))
+    model = keras.Model(bands, encode(bands), name="whisper_tiny_en")
+    load(model, weights)
+    return model
+
+
+def encode(bands: Any) -> list[Any]:
+    """Build the encoder on log-mel in dB, `[batch, frames, 128]`.
+
+    Returns:
+        The outputs of layers 2, 3 and 4 and of the last layer norm, `[batch, n, 384]` each, 50 frames a second.
+    """
+    x = WhisperMel(name="whisper_mel", dtype="float32")(bands)
+    x = layers.Conv1D(WIDTH, 3, padding="same", activation=gelu, name="conv1")(x)
     # "same" would pad a stride of two on the right alone
-    x = layers.Conv1D(WIDTH, 3, strides=2, activation=_gelu, name="conv2")(layers.ZeroPadding1D(1)(x))
-    x = Positions(name="positions")(x)
+    x = layers.Conv1D(WIDTH, 3, strides=2, activation=gelu, name="conv2")(layers.ZeroPadding1D(1)(x))
+    # in reduced precision, what the layers add to would lose the small among its large numbers
+    x = Positions(name="positions", dtype="float32")(x)
     outputs = []
     for i in range(LAYERS):
-        x = x + _attention(_norm(f"{i}_attention_norm")(x), f"{i}_attention")
-        hidden = layers.Dense(4 * WIDTH, activation=_gelu, name=f"{i}_ffn_0")(_norm(f"{i}_ffn_norm")(x))
-        x = x + layers.Dense(WIDTH, name=f"{i}_ffn_1")(hidden)
+        y = _attention(_norm(f"{i}_attention_norm")(x), f"{i}_attention")
+        x = layers.Add(dtype="float32")([x, y])
+        y = layers.Dense(4 * WIDTH, activation=gelu, name=f"{i}_ffn_0")(_norm(f"{i}_ffn_norm")(x))
+        x = layers.Add(dtype="float32")([x, layers.Dense(WIDTH, name=f"{i}_ffn_1")(y)])
         outputs.append(x)
-    model = keras.Model(mel, [*outputs[1:], _norm("norm")(x)], name="whisper_tiny_en")
-    _load(model, weights)
-    return model
+    return [*outputs[1:], _norm("norm")(x)]
+
+
+@keras.saving.register_keras_serializable("ser_batch")
+class WhisperMel(layers.Layer):
+    """Our log-mel as Whisper wants its own: `[batch, frames, 128]` in dB to `[batch, 2 n, 80]`, 100 frames a second.
+
+    The level is relative to the loudest cell in both. The windows of the two transforms differ, which this cannot
+    undo. Nothing below the quietest cell is shown: there lies the room, not the voice.
+    """
+
+    def call(self, bands: Any) -> Any:
+        """Interpolate between bands and between frames, and scale as Whisper does."""
+        n_frames = ops.shape(bands)[1]
+        mel = ops.maximum(bands, QUIETEST_CELL_DB) @ ops.convert_to_tensor(_band_weights())
+        position = ops.cast(ops.arange(2 * frames_of(n_frames)), "float32") * (HOP / front_end.HOP)
+        low = ops.minimum(ops.cast(position, "int32"), n_frames - 2)
+        share = ops.minimum(position - ops.cast(low, "float32"), 1.0)[:, None]
+        mel = ops.take(mel, low, axis=1) * (1 - share) + ops.take(mel, low + 1, axis=1) * share
+        return (mel / 10 + 5.5) / 4
 
 
 @keras.saving.register_keras_serializable("ser_batch")
 class Positions(layers.Layer):
     """Adds what tells one frame from the next, `[batch, frames, 384]` in and out."""
 
-    def build(self, shape: tuple[int, ...]) -> None:
-        """Make room for the frames that there are; Whisper has 1,500."""
-        self.encodings = self.add_weight(shape=shape[1:], name="encodings")
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Make room for the frames of a window; Whisper has 1,500."""
+        self.encodings = self.add_weight(shape=(N_FRAMES, shape[-1]), name="encodings")
 
     def call(self, x: Any) -> Any:
         """Add."""
-        return x + self.encodings
+        return x + self.encodings[: ops.shape(x)[1]]
 
 
 def _attention(x: Any, name: str) -> Any:
     heads = layers.Reshape((-1, 3, HEADS, WIDTH // HEADS))(layers.Dense(3 * WIDTH, name=f"{name}_in")(x))
     query, key, value = (ops.transpose(heads[:, :, part], (0, 2, 1, 3)) for part in range(3))
-    weights = ops.softmax(query @ ops.transpose(key, (0, 1, 3, 2)) / np.sqrt(WIDTH // HEADS))
+    weights = ops.softmax(query @ ops.transpose(key, (0, 1, 3, 2)) * (WIDTH // HEADS) ** -0.5)
     together = layers.Reshape((-1, WIDTH))(ops.transpose(weights @ value, (0, 2, 1, 3)))
     return layers.Dense(WIDTH, name=f"{name}_out")(together)
 
 
 def _norm(name: str) -> layers.Layer:
-    return layers.LayerNormalization(epsilon=1e-5, name=name)
+    return layers.LayerNormalization(epsilon=1e-5, name=name, dtype="float32")
 
 
-def _gelu(x: Any) -> Any:
-    return keras.activations.gelu(x, approximate=False)
+@keras.saving.register_keras_serializable("ser_batch")
+def gelu(x: Any) -> Any:
+    """GELU by its tanh approximation, within 5e-4 of Whisper's exact one, which LiteRT does not have."""
+    return keras.activations.gelu(x, approximate=True)
 
 
-def _load(model: keras.Model, path: Path) -> None:
-    """Put the published arrays, in PyTorch's layouts, into the layers."""
+def load(model: keras.Model, path: Path) -> None:
+    """Put the published arrays, in PyTorch's layouts, into the layers of a model made with `encode`.
+
+    Raises:
+        SerBatchError: the file is not the encoder of Whisper tiny.en.
+    """
     try:
         with np.load(path) as stored:
             arrays = {name.removeprefix("encoder/"): stored[name].astype(np.float32) for name in stored}
@@ -120,6 +141,17 @@ def _load(model: keras.Model, path: Path) -> None:
 
 def _set_norm(model: keras.Model, name: str, arrays: dict[str, Array], theirs: str) -> None:
     model.get_layer(name).set_weights([arrays[f"{theirs}/gamma"], arrays[f"{theirs}/beta"]])
+
+
+def frames_of(n_frames: Any) -> Any:
+    """How many frames the encoder makes of so many of ours."""
+    return n_frames * front_end.HOP // (2 * HOP)
+
+
+def _band_weights() -> Array:
+    """What interpolates our 128 bands at the centres of Whisper's: `[128, 80]`."""
+    ours, theirs = _mel_centres(front_end.N_MELS), _mel_centres(MELS)
+    return np.stack([np.interp(theirs, ours, row) for row in np.eye(front_end.N_MELS)]).astype(np.float32)
 
 
 def _mel_centres(n: int) -> NDArray[np.float64]:

@@ -1,13 +1,17 @@
 """`files.csv` and `segments.csv`: UTF-8, comma-separated, one header line."""
 
-import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ser_batch.output.names import harmless_path, harmless_text, in_utf8
 from ser_batch.output.replace import Replacement
 from ser_batch.output.schema import FileRow, SegmentRow, file_columns, segment_columns, values
 
 DECIMALS = {"duration": 6, "start": 6, "end": 6}  # of a second; shares have four
+QUOTED = re.compile(
+    r'[",;\t\r\n]'
+)  # separators of every spreadsheet's, lest a name goes on in a cell of its own
 
 
 class CsvTables:
@@ -35,17 +39,23 @@ class CsvTable:
 
     def __init__(self, path: Path, columns: Sequence[str]):
         self._replacement = Replacement(path)
-        self._decimals = [DECIMALS.get(column, 4) for column in columns]
-        self._writer = csv.writer(self._replacement.file, lineterminator="\n")
-        self._writer.writerow(columns)
+        self._columns = columns
+        self.write(columns)
 
     def write(self, row: Sequence[str | int | float | None]) -> None:
-        """Append one row: fixed decimals for numbers, empty cells for None."""
-        self._writer.writerow(
-            f"{value:.{decimals}f}" if isinstance(value, float) else value
-            for value, decimals in zip(row, self._decimals, strict=True)
-        )
+        """Append one row: fixed decimals for numbers, empty cells for None, nothing that a spreadsheet would run."""
+        cells = (_cell(column, value) for column, value in zip(self._columns, row, strict=True))
+        self._replacement.file.write(",".join(cells) + "\n")
 
     def close(self) -> None:
         """Put the finished table in place."""
         self._replacement.close()
+
+
+def _cell(column: str, value: str | int | float | None) -> str:
+    if isinstance(value, float):
+        return f"{value:.{DECIMALS.get(column, 4)}f}"
+    if not isinstance(value, str):
+        return "" if value is None else str(value)
+    text = harmless_path(in_utf8(value)) if column == "file" else harmless_text(value)
+    return '"' + text.replace('"', '""') + '"' if QUOTED.search(text) else text

@@ -164,6 +164,34 @@ def test_noise_has_the_signal_to_noise_ratio_that_was_asked_for(rng):
     assert np.abs(noisy.mean(axis=1) - expected.mean(axis=0)).mean(axis=1).min() < 1
 
 
+def test_a_mixture_has_the_ratio_that_was_asked_for(clips, rng):
+    noise = rng.uniform(0, 3, clips.shape).astype(np.float32)
+    asked = np.linspace(-5, 20, len(clips))
+    mixed = augment.mix(clips, noise, FRAMES, asked)
+    band_widths = 1 / features.mel_filters().max(axis=0)
+    for clip, hiss, mixture, n, ratio in zip(clips, noise, mixed, FRAMES, asked, strict=True):
+        speech, hiss, mixture = 10 ** (clip[:n] / 10), hiss[:n], 10 ** (mixture[:n] / 10)
+        # what share of each the mixture is made of
+        shares, *_ = np.linalg.lstsq(np.stack([speech.ravel(), hiss.ravel()], 1), mixture.ravel(), rcond=None)
+        powers = [
+            share * (part @ band_widths).mean() for share, part in zip(shares, (speech, hiss), strict=True)
+        ]
+        assert 10 * np.log10(powers[0] / powers[1]) == pytest.approx(ratio, abs=0.05)
+    np.testing.assert_allclose(augment.mix(clips, 0 * noise, FRAMES, 5.0), clips, atol=1e-4)
+
+
+def test_recorded_noise_is_added_to_its_share_of_the_clips(clips, rng):
+    bank = rng.uniform(0, 3, (5, 188, 128)).astype(np.float32)
+    changed = augment.spectrogram(clips, FRAMES, rng, replace(STILL, recorded_share=1), bank)[0]
+    for clip, noisy, n in zip(clips, changed, FRAMES, strict=True):
+        assert (np.abs(noisy - clip)[:n] > 1).mean() > 0.2
+        assert np.all(noisy[n:] == -80)
+    still = augment.spectrogram(clips, FRAMES, rng, replace(STILL, recorded_share=0), bank)[0]
+    np.testing.assert_allclose(still, clips, atol=1e-4)
+    cropped = replace(STILL, crops=(100,), recorded_share=1)
+    assert augment.spectrogram(clips, FRAMES, rng, cropped, bank)[0].shape[1] == 100
+
+
 def test_masks_blank_runs_with_the_clips_mean(rng):
     strengths = Strengths(time_masks=1, time_mask_frames=20, band_masks=1, band_mask_bands=10)
     bands = rng.uniform(-60, 0, (200, 188, 128)).astype(np.float32)

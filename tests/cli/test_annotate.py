@@ -1,11 +1,8 @@
-import csv
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import wave
 
 import numpy as np
@@ -13,26 +10,7 @@ import pandas
 import pytest
 import soundfile
 
-SER_BATCH = [sys.executable, "-m", "ser_batch"]
-TABLES = ("files.csv", "segments.csv", "failures.csv")
-
-
-def ser_batch(*arguments, **options):
-    command = [*SER_BATCH, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
-
-
-def annotate(*arguments, **options):
-    return ser_batch("annotate", *arguments, **options)
-
-
-def tables(folder):
-    return {name: (folder / name).read_bytes() for name in TABLES}
-
-
-def rows(path):
-    with open(path, newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+from tests.running import annotate, rows, tables
 
 
 @pytest.fixture(scope="module")
@@ -124,37 +102,6 @@ def test_other_options_are_refused_until_restart(annotated, samples, tmp_path):
     assert tables(tmp_path / "out") == tables(annotated)
     assert annotate(samples, "-o", tmp_path / "out", "--hop", "3", "--restart").returncode == 0
     assert len(rows(tmp_path / "out" / "segments.csv")) < len(rows(annotated / "segments.csv"))
-
-
-@pytest.fixture
-def archive(samples, tmp_path):
-    """Some hundred good files."""
-    folder = tmp_path / "archive"
-    for k in range(60):
-        shutil.copytree(samples / "meeting", folder / f"{k:02}")
-    return folder
-
-
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_run_resumes_to_the_same_tables(archive, tmp_path, blow):
-    assert annotate(archive, "-o", tmp_path / "whole").returncode == 0
-    command = [*SER_BATCH, "annotate", str(archive), "-o", str(tmp_path / "out"), "-j", "1"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    journal = tmp_path / "out" / ".journal" / "run.journal"
-    while not (journal.exists() and journal.stat().st_size > 3_000):
-        assert running.poll() is None
-        time.sleep(0.01)
-    running.send_signal(blow)
-    _, said = running.communicate(timeout=60)
-    assert running.returncode == (-blow if blow == signal.SIGKILL else 130)
-    assert not (tmp_path / "out" / "files.csv").exists()
-    if blow != signal.SIGKILL:
-        assert "run the same command again" in said
-
-    resumed = annotate(archive, "-o", tmp_path / "out")
-    assert resumed.returncode == 0
-    assert "done before" in resumed.stderr
-    assert tables(tmp_path / "out") == tables(tmp_path / "whole")
 
 
 def write_wav(path, seconds=1.0):

@@ -36,11 +36,23 @@ def corpus(samples, tmp_path_factory):
 @pytest.mark.slow
 def test_from_audio_to_a_model_that_annotates(corpus, tmp_path):
     model = tmp_path / "my-model"
-    arguments = ("--epochs", "3", "--test", "0.25", "--validation", "0.25", "--patience", "9")
+    arguments = (
+        "--epochs",
+        "3",
+        "--features",
+        "logmel",
+        "--test",
+        "0.25",
+        "--validation",
+        "0.25",
+        "--patience",
+        "9",
+    )
     done = ser_batch("train", corpus, "-o", model, *arguments)
     assert done.returncode == 0, done.stderr
     card = json.loads((model / "card.json").read_text())
     assert card["labels"] == ["angry", "sad"]
+    assert card["front_end"]["features"] == "logmel"
     speakers = card["training"]["speakers"]
     actors = [actor for part in speakers.values() for actor in part]
     assert sorted(actors) == [str(1001 + actor) for actor in range(8)]
@@ -102,12 +114,69 @@ def test_a_corpus_that_cannot_be_trained_on(tmp_path, make, said):
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "code", "said"),
+    [
+        ("--init-from", "nonsense", 2, "Unknown model nonsense"),
+        ("--auxiliary", "sentence,level", 2, "no two values of 'level'"),
+        ("--noise", "{empty}", 1, "no audio in it that is not silent"),
+        ("--labels", "{empty}", 1, "cannot be read"),
+    ],
+)
+def test_options_that_cannot_be_met(corpus, tmp_path, option, value, code, said):
+    (tmp_path / "empty").mkdir()
+    value = value.format(empty=tmp_path / "empty")
+    done = ser_batch("train", corpus, "-o", tmp_path / "model", option, value)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "model").exists()
+
+
+def test_an_evaluation_under_noise(corpus, tmp_path):
+    (tmp_path / "hum").mkdir()
+    soundfile.write(tmp_path / "hum" / "hum.wav", np.sin(np.arange(60_000) / 10), 16_000)
+    noises = ("--noise", "white", "--noise", tmp_path / "hum", "--snr", "10", "--snr", "0")
+    done = ser_batch("evaluate", corpus, "-o", tmp_path / "figures", *noises)
+    assert done.returncode == 0, done.stderr
+    assert "10 dB" in done.stdout
+    figures = json.loads((tmp_path / "figures" / "metrics.json").read_text())
+    assert {noise: list(found) for noise, found in figures["under_noise"].items()} == {
+        "white": ["10", "0"],
+        "hum": ["10", "0"],
+    }
+
+
+def test_a_model_that_held_no_speaker_out(corpus):
+    done = ser_batch("evaluate", corpus, "--model", "crema-d", "--held-out")
+    assert done.returncode == 1
+    assert "no speaker of CREMA-D held out" in done.stderr
+
+
 def test_too_few_speakers(corpus, tmp_path):
     for path in corpus.glob("1001_*"):
         soundfile.write(tmp_path / path.name, *soundfile.read(path))
     done = ser_batch("train", tmp_path, "-o", tmp_path / "model")
     assert done.returncode == 1
     assert "Too few speakers to split" in done.stderr
+
+
+def test_several_corpora_are_mapped_together(corpus, tmp_path):
+    (tmp_path / "labels.csv").write_text("from,to\nangry,sad\n")
+    done = ser_batch(
+        "train",
+        corpus,
+        corpus,
+        "-o",
+        tmp_path / "model",
+        "--labels",
+        tmp_path / "labels.csv",
+        "--epochs",
+        "1",
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("CREMA-D: 24 clips angry → sad") == 2
+    assert "CREMA-D has 1 emotion (sad)" in done.stderr
 
 
 def test_places_that_cannot_be_written(corpus):

@@ -175,23 +175,20 @@ def test_dangling_links_and_loops_are_reported_if_they_look_like_audio(tmp_path:
     assert loop.error == "OSError"
 
 
-def test_pipes_and_sockets_are_skipped_in_directories_and_reported_when_named(tmp_path: Path) -> None:
+def test_pipes_and_sockets_are_reported_and_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     (tmp_path / "linked.wav").symlink_to("pipe.wav")
+    os.mkfifo(tmp_path / "pipe.txt")
+    monkeypatch.chdir(tmp_path)  # the path of a socket is at most 108 bytes long
     with socket.socket(socket.AF_UNIX) as server:
-        here = Path.cwd()
-        os.chdir(tmp_path)  # the path of a socket is at most 108 bytes long
         server.bind("socket.wav")
-        os.chdir(here)
-        assert list(find([tmp_path])) == []
-        for name in ("pipe.wav", "socket.wav", "linked.wav"):
-            (found,) = find([tmp_path / name])
-            assert isinstance(found, Unreadable)
-            assert found.error == "NotAFile"
-        assert list(find([tmp_path, tmp_path / "pipe.wav", tmp_path / "pipe.wav"])) == [
-            Unreadable(
-                str(tmp_path / "pipe.wav"), "NotAFile", "a FIFO, a socket or a device; give an audio file"
-            )
+    names = ["linked.wav", "pipe.wav", "socket.wav"]
+    for paths in ([tmp_path], [tmp_path / name for name in names], [tmp_path, tmp_path / "pipe.wav"]):
+        found = list(find(paths))
+        assert [(item.path, item.error) for item in found] == [
+            (f"{tmp_path}/{name}", "NotAFile") for name in names
         ]
     (device,) = find(["/dev/null"])
     assert isinstance(device, Unreadable)

@@ -32,6 +32,11 @@ def test_a_list_has_one_path_a_line() -> None:
     ]
 
 
+def test_a_list_that_is_binary_is_refused() -> None:
+    with pytest.raises(SerBatchError, match="line 2: binary data"):
+        list(read_list(io.BytesIO(b"OggS\nabc\0\n")))
+
+
 def test_a_list_is_read_line_by_line() -> None:
     def lines():
         yield "a.wav\n"
@@ -82,6 +87,10 @@ def test_relative_entries_belong_to_the_manifests_folder_and_absolute_ones_stay(
         ("m.jsonl", '\n["a.wav"]\n', 2, "not an object"),
         ("m.jsonl", '{"name": "a.wav"}\n', 1, "no path"),
         ("m.jsonl", '{"file": 3}\n', 1, "no path"),
+        ("m.jsonl", "[" * 100_000, 1, "not valid JSON"),
+        ("m.csv", "file\na.wav\nb\0.wav\n", 3, "binary data"),
+        ("m.jsonl", "\0" * 5_000_000, 1, "binary data"),
+        ("m.csv", "x" * 5_000_000, 1, "binary data"),
     ],
 )
 def test_malformed_manifests_are_named_with_the_line(

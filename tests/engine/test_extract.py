@@ -1,4 +1,5 @@
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from ser_batch.audio import features
 from ser_batch.audio.windows import load
 from ser_batch.errors import SerBatchError
 from ser_batch.model.table import FeatureTable
+from tests.running import SER_BATCH, group, wait_until, workers
 
 
 @pytest.fixture
@@ -52,3 +54,14 @@ def test_only_bad_clips_are_an_error(tmp_path):
         (tmp_path / emotion / "a.wav").write_text("version https://git-lfs.github.com/spec/v1\noid\n")
     with pytest.raises(SerBatchError, match="git lfs pull"):
         ser_batch.features(tmp_path)
+
+
+def test_no_process_survives_the_parent(corpus):
+    for k in range(400):
+        shutil.copy(corpus / "happy" / "anna_1.flac", corpus / "happy" / f"anna_{k + 2}.flac")
+    command = [*SER_BATCH, "features", str(corpus), "-o", str(corpus / "table.npz"), "-j", "2"]
+    running = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    wait_until(lambda: len(workers(running.pid)) == 2)
+    running.kill()
+    running.wait()
+    wait_until(lambda: not group(running.pid), 20)

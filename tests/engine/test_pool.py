@@ -1,22 +1,20 @@
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 import time
+from contextlib import closing
 
 import pytest
+import soundfile
 
 from ser_batch.corpus.find import Source
 from ser_batch.engine import pool
 from ser_batch.engine.job import Settings
 from ser_batch.engine.result import Annotation, Failure
 from ser_batch.errors import SerBatchError
-from ser_batch.model.bundle import load_bundle
-
-
-@pytest.fixture(scope="module")
-def settings():
-    return Settings(str(load_bundle("crema-d").path), 3.0, 1.5, "gate")
+from tests.pooling import annotate, outcomes
 
 
 @pytest.fixture
@@ -32,14 +30,6 @@ def trap(tmp_path):
     """A file that nobody can finish reading: a FIFO that is never written to."""
     os.mkfifo(tmp_path / "trap.wav")
     return Source(str(tmp_path / "trap.wav"), 0, 0)
-
-
-def annotate(sources, settings, jobs=2, timeout=60.0, stopped=lambda: False):
-    return list(pool.annotate(sources, settings, jobs, timeout, stopped))
-
-
-def outcomes(results):
-    return {source.path: outcome for source, outcome in results}
 
 
 def test_every_file_comes_out_once(clips, settings):
@@ -94,14 +84,86 @@ def test_a_file_that_kills_its_worker_is_tried_again_alone_then_failed(clips, se
     assert all(isinstance(outcome, Annotation) for outcome in found.values())
 
 
-def test_no_more_files_are_given_out_once_stopped(clips, settings):
+@pytest.mark.parametrize(("fault", "signal_name"), [("deadly", "SIGKILL"), ("segfault", "SIGSEGV")])
+def test_a_file_that_crashes_its_worker_costs_itself_alone(clips, settings, faulty, fault, signal_name):
+    bad = faulty(f"{fault}-1.flac")
+    found = outcomes(annotate([clips[0], bad, *clips[1:]], settings))
+    failure = found.pop(bad.path)
+    assert (failure.stage, failure.error) == ("worker", "Crash")
+    assert signal_name in failure.message
+    assert len(found) == len(clips)
+    assert all(isinstance(outcome, Annotation) for outcome in found.values())
+
+
+def test_a_file_that_takes_all_memory_costs_itself_alone(clips, settings, faulty):
+    hungry = faulty("hungry-1.flac")
+    found = outcomes(annotate([clips[0], hungry, *clips[1:]], settings))
+    failure = found.pop(hungry.path)
+    assert (failure.stage, failure.error) == ("worker", "Memory")
+    assert "1 GB" in failure.message
+    assert all(isinstance(outcome, Annotation) for outcome in found.values())
+
+
+def test_a_good_file_does_not_pay_for_memory_that_others_wasted(settings, faulty):
+    leaky = [faulty(f"leaky-{k}.flac") for k in range(5)]  # 300 MB each, of which three fit
+    found = outcomes(annotate(leaky, settings, jobs=1))
+    assert len(found) == 5
+    assert all(isinstance(outcome, Annotation) for outcome in found.values())
+
+
+def test_a_long_file_may_take_longer_than_the_timeout(settings, tmp_path, faulty, monkeypatch, rng):
+    monkeypatch.setattr(pool, "SECONDS_A_MEGABYTE", 0)
+    slow = faulty("slow-1.wav")
+    soundfile.write(slow.path, rng.normal(0, 0.1, 40 * 16_000), 16_000)  # 10 blocks, 0.3 s each
+    began = time.monotonic()
+    ((_, outcome),) = annotate([slow], settings, timeout=1.5)
+    assert time.monotonic() - began > 3.0
+    assert isinstance(outcome, Annotation)
+
+
+def test_once_stopped_what_is_in_work_is_finished_and_no_more(clips, settings):
     many = clips * 40
     seen = []
     stop = threading.Event()
     for source, _ in pool.annotate(many, settings, 2, 60.0, stop.is_set):
         seen.append(source)
         stop.set()
-    assert 0 < len(seen) < len(many) / 2
+    assert 1 <= len(seen) <= 3  # the first, and what two workers were at
+
+
+def test_long_files_are_not_hoarded(settings, samples):
+    given = []
+
+    def sources():
+        for _ in range(20):
+            given.append(1)
+            yield Source(str(samples / "radio" / "story.opus"), 500_000_000, 0)
+
+    with closing(pool.annotate(sources(), settings, 2, 60.0, lambda: False)) as results:
+        next(results)
+        assert len(given) <= 4
+
+
+def test_a_worker_that_cannot_be_replaced_at_once_is_replaced_later(clips, settings, faulty, tmp_path):
+    bundle = shutil.copytree(settings.model, tmp_path / "model")
+    sources = [clips[0], faulty("deadly-1.flac"), *clips[1:]]
+    results = pool.annotate(
+        sources, Settings(str(bundle), 3.0, 1.5, "gate"), jobs=1, timeout=60.0, stopped=lambda: False
+    )
+    found = [next(results)]
+    card = (bundle / "card.json").rename(bundle / "card.hidden")
+
+    def put_back_when_a_third_worker_starts():
+        seen = set()
+        while len(seen) < 3:
+            seen.update(child.pid for child in multiprocessing.active_children())
+            time.sleep(0.01)
+        card.rename(bundle / "card.json")
+
+    threading.Thread(target=put_back_when_a_third_worker_starts, daemon=True).start()
+    found += results
+    assert len(found) == len(sources)
+    assert sum(isinstance(outcome, Failure) for _, outcome in found) == 1
 
 
 def test_a_broken_model_is_said_once(clips, tmp_path):

@@ -79,7 +79,8 @@ def quick() -> TrainOptions:
 @pytest.fixture(scope="session")
 def bundle(table, tmp_path_factory) -> Bundle:
     """A network really trained, exported and carded."""
+    from ser_batch.model.task import Task
     from ser_batch.model.train import fit
 
     folder = tmp_path_factory.mktemp("models") / "toy"
-    return fit(table, folder, QUICK, quiet=True, command="ser-batch train toy.npz -o toy")
+    return fit(Task(table, QUICK, quiet=True, command="ser-batch train toy.npz -o toy"), folder)

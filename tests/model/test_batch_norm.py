@@ -55,3 +55,17 @@ def test_gradients_are_those_of_keras(rng):
         gradients.append(tape.gradient(loss, [x, layer.gamma.value, layer.beta.value]))
     for one, other in zip(*gradients, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_a_frozen_layer_keeps_its_statistics_and_uses_them(rng):
+    pytest.importorskip("keras")
+    from ser_batch.model.batch_norm import BatchNorm
+
+    layer = BatchNorm()
+    x = rng.normal(3, 2, (6, 4, 3)).astype(np.float32)
+    layer(x, training=True)
+    before = layer.get_weights()
+    layer.trainable = False
+    np.testing.assert_allclose(layer(x, training=True), layer(x, training=False))
+    for one, other in zip(layer.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)

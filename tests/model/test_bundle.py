@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from ser_batch.audio.front_end import FRONT_END
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.bundle import bundled, load_bundle
 from ser_batch.model.runtime import Network, softmax
@@ -50,6 +51,17 @@ def test_a_card_of_another_schema_is_refused(copy):
         load_bundle(copy)
 
 
+def test_a_card_says_what_the_network_takes(bundle, copy):
+    assert bundle.features == "mfcc"
+    edit_card(copy, front_end=FRONT_END)  # as cards of version 0.1 have it
+    assert load_bundle(copy).features == "mfcc"
+    edit_card(copy, front_end={**FRONT_END, "features": "logmel"})
+    assert load_bundle(copy).features == "logmel"
+    edit_card(copy, front_end={**FRONT_END, "features": "waveform"})
+    with pytest.raises(SerBatchError, match="another front end"):
+        load_bundle(copy)
+
+
 @pytest.mark.parametrize("name", ["card.json", "model.tflite"])
 def test_an_incomplete_bundle_is_refused(copy, name):
     (copy / name).unlink()
@@ -90,7 +102,7 @@ def test_the_runtime_is_quiet_and_imports_neither_tensorflow_nor_keras(bundle):
 
 def test_the_runtime_answers_each_clip_alike_whatever_came_before(bundle, table):
     network = Network(bundle.network_path)
-    first, second = table.mfcc(np.array([0, 50]))
+    first, second = table.log_mel(np.array([0, 50]))
     alone = network(first).copy()
     network(second)
     np.testing.assert_array_equal(network(first), alone)

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,8 @@ from rich.console import Console
 
 from ser_batch.errors import SerBatchError
 from ser_batch.model import tables
-from ser_batch.model.evaluate import Evaluation, evaluate, evaluate_bundle
+from ser_batch.model.evaluate import Evaluation, evaluate, evaluate_bundle, held_out_clips
+from ser_batch.model.joining import join
 from ser_batch.model.runtime import Network
 
 LABELS = ["angry", "neutral", "sad"]
@@ -122,6 +124,26 @@ def test_a_test_of_known_voices_is_called_one(bundle, table):
     assert "5 of the 6 speakers took part" in evaluate_bundle(bundle, table).notes[0]
     fair.denoise = "gate"
     assert "the model was trained with off" in evaluate_bundle(bundle, fair).notes[0]
+
+
+def test_the_speakers_whom_a_training_held_out_are_found_again(bundle, table, make_table):
+    fair = held_out_clips(bundle, table)
+    assert set(fair.speakers) == set(bundle.card["training"]["speakers"]["test"])
+    joined, _ = join([table, replace(table, corpus="other")], {}, only_shared=False)
+    assert {*held_out_clips(bundle, joined).speakers} == {f"toy/{speaker}" for speaker in fair.speakers}
+    with pytest.raises(SerBatchError, match="no speaker of toy held out"):
+        held_out_clips(bundle, make_table(1, ("gus",)))
+    leaky = {**bundle.card["training"], "options": {"split": "random"}}
+    with pytest.raises(SerBatchError, match="split by clip"):
+        held_out_clips(replace(bundle, card={**bundle.card, "training": leaky}), table)
+
+
+def test_figures_under_noise_are_shown(evaluation):
+    noisy = {"white": {"10": evaluation.figures() | {"uar": 0.123}}}
+    text = shown(replace(evaluation, under_noise=noisy).render())
+    assert "10 dB" in text
+    assert "0.123" in text
+    assert "10 dB" not in shown(evaluation.render())
 
 
 def test_a_card_is_shown_in_full(bundle):

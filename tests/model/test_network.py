@@ -51,8 +51,20 @@ def test_attentive_statistics_equal_their_definition(rng):
         np.testing.assert_allclose(pooled[clip], np.concatenate(expected), rtol=1e-3)
 
 
+def test_attributes_are_told_by_layers_that_the_network_itself_has_not(tiny):
+    before = len(tiny.weights)
+    taught = network.for_training(tiny, None, {"sex": 2, "level": 3})
+    answers = taught.predict_on_batch(np.zeros((5, 188, 128), np.float32))
+    assert {name: answer.shape for name, answer in answers.items()} == {
+        "logits": (5, 4),
+        "sex": (5, 2),
+        "level": (5, 3),
+    }
+    assert len(tiny.weights) == before < len(taught.weights)
+
+
 def test_normalised_bands_have_the_statistics_that_were_set(tiny, table):
-    from ser_batch.model.train import band_statistics
+    from ser_batch.model.fitting import band_statistics
 
     rows = np.arange(30)
     mean, deviation = band_statistics(table, rows)

@@ -67,6 +67,17 @@ def test_the_corpus_own_folds_go_first():
     }
 
 
+def test_speakers_without_a_fold_are_dealt_to_the_corpus_own_folds():
+    speakers = [*"abcdefab"]
+    folds = speaker_folds(speakers, 5, 0, folds=["7", "9", "", "", "", "", "7", ""])
+    assert list(folds) == ["7", "9"]
+    assert covers_once(folds, 8)
+    whose = {name: set(np.array(speakers)[mask]) for name, mask in folds.items()}
+    assert {len(voices) for voices in whose.values()} == {3}
+    assert "a" in whose["7"]
+    assert "b" in whose["9"]
+
+
 def test_folds_that_leak_or_cannot_be_made_are_refused():
     with pytest.raises(SerBatchError, match="a is in 1, 2"):
         speaker_folds(["a", "a", "b"], 2, 0, folds=["1", "2", "2"])

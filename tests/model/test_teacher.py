@@ -64,11 +64,12 @@ def test_batches_ask_it_about_where_the_augmented_frames_come_from(teacher, tabl
 
 
 def test_a_network_learns_to_imitate_and_ships_without_it(teacher, table, quick, tmp_path):
+    from ser_batch.model.task import Task
     from ser_batch.model.train import fit
 
-    bundle = fit(table, tmp_path / "taught", quick, teacher=teacher, quiet=True)
+    bundle = fit(Task(table, quick, teacher=teacher, quiet=True), tmp_path / "taught")
     assert bundle.card["training"]["teacher"] == "a toy"
-    assert Network(bundle.network_path)(table.mfcc(slice(0, 1))[0]).shape == (3,)
+    assert Network(bundle.network_path)(table.log_mel(slice(0, 1))[0]).shape == (3,)
 
 
 def test_principal_components_are_those_of_svd(rng):
@@ -103,11 +104,12 @@ def test_it_is_stored_and_found_by_name(teacher, table, tmp_path):
 
 
 def test_it_cannot_follow_waveforms(teacher, table, tmp_path):
+    from ser_batch.model.task import Task
     from ser_batch.model.train import fit
 
     options = TrainOptions(augmentation="waveform")
     with pytest.raises(UsageError, match="augment spectrograms"):
-        fit(table, tmp_path, options, audio=lambda row: np.zeros(9, "f"), teacher=teacher, quiet=True)
+        fit(Task(replace(table, paths=table.names), options, teacher=teacher, quiet=True), tmp_path)
 
 
 def test_whisper_hears_what_the_front_end_gives(corpora):
@@ -119,7 +121,7 @@ def test_whisper_hears_what_the_front_end_gives(corpora):
     stored = np.load(corpora / "crema-d" / "logmel_u8.npz")
     assert stored["names"][0] == "1019_DFA_ANG_XX"
     bands = features.from_levels(stored["mel"][:8].swapaxes(1, 2))
-    norm = np.asarray(encoder.predict_on_batch(whisper.whisper_mel(bands))[3])
+    norm = np.asarray(encoder.predict_on_batch(bands)[3])
     assert norm.shape == (8, 150, 384)
     # the last layer norm of the trained network, not of a random one: its published gains are far from 1
     assert 0.5 < np.abs(norm).mean() < 1

@@ -1,0 +1,97 @@
+"""Noise to mix with speech, white or recorded: as audio, and as what the mel filters make of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_batch.audio import features, front_end
+from ser_batch.audio.activity import speech_ratio
+from ser_batch.audio.decode import DecodeError, blocks
+from ser_batch.audio.windows import windows
+from ser_batch.errors import SerBatchError
+
+WHITE_WINDOWS = 16
+MOST_WINDOWS_OF_A_FILE = 20
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Windows of noise.
+
+    Attributes:
+        source: `white`, or the folder's name.
+        samples: float32 `[windows, 48,000]`, 16 kHz.
+    """
+
+    source: str
+    samples: Array
+
+    @cached_property
+    def power(self) -> Array:
+        """Mel power of each window, float32 `[windows, 188, 128]`; its scale is the audio's."""
+        mel = (features.power_spectrogram(each) @ features.mel_filters() for each in self.samples)
+        return np.stack(list(mel))
+
+
+def read_noise(source: str | Path) -> Noise:
+    """White noise, or that of a folder: windows of 3.0 s every 1.5 s, up to twenty of each file.
+
+    Shorter ones are repeated to 3.0 s, silent ones left out, and so are files that are not audio.
+
+    Args:
+        source: `white`, or a folder of audio at any depth.
+
+    Raises:
+        SerBatchError: no such folder, or no sound in it.
+    """
+    if source == "white":
+        return white()
+    folder = Path(source)
+    if not folder.is_dir():
+        raise SerBatchError(f"{folder}: no such folder of noise; give one, or `white`.")
+    found = [window for path in sorted(folder.rglob("*")) for window in _windows(path)]
+    if not found:
+        raise SerBatchError(f"{folder}: no audio in it that is not silent; noise is needed.")
+    return Noise(folder.resolve().name, np.stack(found))
+
+
+@cache
+def white() -> Noise:
+    """Sixteen windows of white noise, always the same."""
+    shape = (WHITE_WINDOWS, front_end.WINDOW_SAMPLES)
+    return Noise("white", np.random.default_rng(0).standard_normal(shape, np.float32))
+
+
+def mix(speech: Array, noise: Array, snr_db: float) -> Array:
+    """Add noise to speech at a signal-to-noise ratio of their mean powers: float32 `[n]`, like `speech`.
+
+    Args:
+        speech: float32 `[n]`.
+        noise: float32, at least `[n]`; its beginning is used. Where that is silent, nothing is added.
+        snr_db: in dB.
+    """
+    heard = noise[: len(speech)]
+    power = float(np.mean(np.square(heard)))
+    gain = np.sqrt(np.mean(np.square(speech)) / power / 10 ** (snr_db / 10)) if power else 0.0
+    return speech + np.float32(gain) * heard
+
+
+def _windows(path: Path) -> Iterator[Array]:
+    if not path.is_file():
+        return
+    seconds = front_end.WINDOW_SECONDS
+    try:
+        sample_rate, audio = blocks(str(path))
+        some = list(islice(windows(audio, sample_rate, seconds, seconds / 2), MOST_WINDOWS_OF_A_FILE))
+    except DecodeError:
+        return
+    for window in some:
+        if speech_ratio(window.samples):
+            yield np.resize(window.samples, front_end.WINDOW_SAMPLES)
