@@ -89,7 +89,7 @@ def main() -> None:
 
 def kills(scratch: Path, scale: float) -> list[Row]:
     """SIGKILL to the parent at a random moment of a run, from its first import to its last table; then a resume."""
-    audio = archive(scratch / "in", 400)
+    audio = archive(scratch / "in", 200)
     whole, seconds = undisturbed(audio, scratch)
     moments, lingering, done_before, same = [], [], [], 0
     for k in range(max(5, round(250 * scale))):
@@ -110,7 +110,7 @@ def kills(scratch: Path, scale: float) -> list[Row]:
             "earliest": round(min(moments), 2),
             "latest": round(max(moments), 2),
             "killed before the first result": sum(not done for done in done_before),
-            "killed after the last result": sum(done == 400 for done in done_before),
+            "killed after the last result": sum(done == 200 for done in done_before),
             "until no process was left, at most (s)": round(max(lingering), 1),
             "tables as undisturbed, byte for byte": same,
         }

@@ -1,7 +1,7 @@
 """Decoding audio files in blocks, through libsndfile: WAV, FLAC, Vorbis, Opus, MP3, AIFF, W64, RF64 and more."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -64,10 +64,10 @@ def _open(file: io.FileIO) -> tuple[int, Iterator[Array]]:
         raise DecodeError("the file is empty (0 bytes): copy or export it again")
     if head == LFS_POINTER:
         raise DecodeError("a Git LFS pointer, not audio: run `git lfs pull` where the file came from")
-    sources, damaged = _sources(file.fileno(), head)
+    source, others, damaged = _sources(file.fileno(), head)
     file.seek(0)
     try:
-        sound = _Sound(sources[0], closefd=False)
+        sound = _Sound(source, closefd=False)
     except soundfile.LibsndfileError as error:
         reason = _reason(error)
         if damaged or error.code not in FOREIGN:
@@ -75,15 +75,15 @@ def _open(file: io.FileIO) -> tuple[int, Iterator[Array]]:
         from ser_batch.audio import foreign
 
         return foreign.blocks(file.fileno(), reason)
-    return sound.samplerate, _read(sound, sources[1:], damaged)
+    return sound.samplerate, _read(sound, others, damaged)
 
 
-def _sources(descriptor: int, head: bytes) -> tuple[Sequence[int | Spliced], bool]:
-    """What libsndfile is to read, one after the other, to get all of a file; and whether that is not all."""
+def _sources(descriptor: int, head: bytes) -> tuple[int | Spliced, list[Spliced], bool]:
+    """What libsndfile is to read, first and then, to get all of a file; and whether a part of it is missing."""
     if head.startswith(b"OggS"):
         links, damaged = ogg.examine(descriptor)
-        return [descriptor, *(Spliced(b"", descriptor, link) for link in links[1:])], damaged
-    return [mp3.with_true_length(descriptor) or descriptor], endings.is_cut_off(descriptor)
+        return descriptor, [Spliced(b"", descriptor, link) for link in links[1:]], damaged
+    return mp3.with_true_length(descriptor) or descriptor, [], endings.is_cut_off(descriptor)
 
 
 class _Sound(soundfile.SoundFile):

@@ -52,7 +52,7 @@ def _opened(descriptor: int, reason: str) -> "InputContainer":
         ) from None
     file = Spliced(b"", descriptor, 0)
     try:
-        container = av.open(file, options={"format_whitelist": CONTAINERS}, metadata_errors="replace")
+        container = av.open(file, "r", options={"format_whitelist": CONTAINERS}, metadata_errors="replace")
     except (av.FFmpegError, ValueError):
         raise DecodeError(
             f"not audio that libsndfile ({reason}) or FFmpeg reads, or cut off: copy or export it again"

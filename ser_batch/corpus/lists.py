@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -24,7 +24,8 @@ def read_list(stream: IO[str] | IO[bytes]) -> Iterator[str]:
     Raises:
         SerBatchError: it is no list but binary data.
     """
-    for number, line in enumerate(stream, start=1):
+    lines: Iterable[str | bytes] = stream
+    for number, line in enumerate(lines, start=1):
         path = os.fsdecode(line).rstrip("\r\n")
         if "\0" in path:
             raise SerBatchError(f"the list, line {number}: {BINARY}")
