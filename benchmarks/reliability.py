@@ -1,6 +1,6 @@
 """The soak and fault report: what `annotate` does when it is killed, starved and fed with damaged files.
 
-    python benchmarks/reliability.py                    # everything, as reported in docs/reliability.md: hours
+    python benchmarks/reliability.py                    # everything, as reported in docs/reliability.md: half an hour
     python benchmarks/reliability.py --scale 0.01       # everything, in a minute or two
     python benchmarks/reliability.py kills disk
 

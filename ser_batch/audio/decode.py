@@ -65,9 +65,8 @@ def _open(file: io.FileIO) -> tuple[int, Iterator[Array]]:
     if head == LFS_POINTER:
         raise DecodeError("a Git LFS pointer, not audio: run `git lfs pull` where the file came from")
     source, others, damaged = _sources(file.fileno(), head)
-    file.seek(0)
     try:
-        sound = _Sound(source, closefd=False)
+        sound = _opened(file, source)
     except soundfile.LibsndfileError as error:
         reason = _reason(error)
         if damaged or error.code not in FOREIGN:
@@ -76,6 +75,19 @@ def _open(file: io.FileIO) -> tuple[int, Iterator[Array]]:
 
         return foreign.blocks(file.fileno(), reason)
     return sound.samplerate, _read(sound, others, damaged)
+
+
+def _opened(file: io.FileIO, source: int | Spliced) -> "_Sound":
+    """Open what libsndfile knows, also if a read fails once: another decoder would give other samples."""
+    place = source if isinstance(source, Spliced) else file
+    place.seek(0)
+    try:
+        return _Sound(source, closefd=False)
+    except soundfile.LibsndfileError as error:
+        if error.code not in FOREIGN:
+            raise
+    place.seek(0)
+    return _Sound(source, closefd=False)
 
 
 def _sources(descriptor: int, head: bytes) -> tuple[int | Spliced, list[Spliced], bool]:

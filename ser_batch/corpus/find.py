@@ -75,20 +75,6 @@ def is_audio(path: str) -> bool:
     return suffix(path) in AUDIO_SUFFIXES or suffix(path) in EXTRA_SUFFIXES
 
 
-def common_root(paths: Iterable[str | os.PathLike[str]]) -> str:
-    """Return the directory, absolute, that results are named relative to: the deepest above all arguments.
-
-    A directory counts by itself, anything else by its parent. Without arguments: the working directory.
-    """
-    root = ""
-    for path in paths:
-        place = os.path.abspath(path)
-        if not os.path.isdir(path):
-            place = os.path.dirname(place)
-        root = os.path.commonpath((root, place)) if root else place
-    return root or os.getcwd()
-
-
 def relative(path: str, root: str) -> str:
     """Return the key of a file in every table: its POSIX path relative to the common root."""
     return os.path.relpath(path or ".", root).replace(os.sep, "/")

@@ -39,7 +39,7 @@ class Worker:
         bundle = load_bundle(settings.model)
         self._temperature = bundle.temperature
         self._n_labels = len(bundle.labels)
-        self._network = Network(bundle.network_path, bundle.features)
+        self._network = Network(bundle.network_path, bundle.features, self._n_labels)
 
     def annotate(self, path: str, alive: Callable[[], None] = lambda: None) -> Outcome:
         """Annotate one file; whatever is wrong with it is returned, never raised, but for MemoryError.

@@ -88,12 +88,6 @@ def reopen(path: Path, n_classes: int | None, frames: int | None = N_FRAMES) -> 
     return model
 
 
-def freeze(model: keras.Model, last: str) -> None:
-    """Keep the weights of a layer, and of all before it, as they are."""
-    for layer in keras.Model(model.input, model.get_layer(last).output).layers:
-        layer.trainable = False
-
-
 def for_training(
     model: keras.Model, teacher: Teacher | None = None, auxiliary: Mapping[str, int] | None = None
 ) -> keras.Model:

@@ -56,10 +56,10 @@ def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[n
 
 def _interpreter(path: str) -> Any:
     try:
-        from ai_edge_litert.interpreter import Interpreter
+        from ai_edge_litert import interpreter as lite
     except ImportError:  # there is no wheel for every platform
-        from tensorflow.lite import Interpreter
-    return Interpreter(model_path=path, num_threads=1)
+        from tensorflow import lite
+    return lite.Interpreter(model_path=path, num_threads=1)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from ser_batch.corpus.find import (
     EXTRA_SUFFIXES,
     Source,
     Unreadable,
-    common_root,
     find,
     relative,
 )
@@ -253,21 +252,6 @@ def test_a_name_that_is_not_utf8_survives(tmp_path: Path) -> None:
     plant(tmp_path, name)
     (found,) = find([tmp_path])
     assert os.fsencode(found.path) == os.fsencode(tmp_path) + b"/caf\xe9.wav"
-
-
-def test_the_common_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(tmp_path, "x/a.wav", "x/y/b.wav", "xy/c.wav")
-    x = tmp_path / "x"
-    assert common_root([x]) == str(x)
-    assert common_root([x / "a.wav"]) == str(x)
-    assert common_root([x / "a.wav", x / "y"]) == str(x)
-    assert common_root([x / "y" / "b.wav", x / "y"]) == str(x / "y")
-    assert common_root([x, tmp_path / "xy"]) == str(tmp_path)
-    assert common_root([x / "gone.wav"]) == str(x)
-    monkeypatch.chdir(tmp_path)
-    assert common_root([]) == str(tmp_path)
-    assert common_root(["x"]) == str(x)
-    assert common_root(["./x/../x/y", "x/a.wav"]) == str(x)
 
 
 def test_keys_are_relative_whether_the_path_is_or_not(
