@@ -76,7 +76,7 @@ def is_audio(path: str) -> bool:
 
 
 def relative(path: str, root: str) -> str:
-    """Return the key of a file in every table: its POSIX path relative to the common root."""
+    """Return the POSIX path of a file relative to a root."""
     return os.path.relpath(path or ".", root).replace(os.sep, "/")
 
 
