@@ -214,8 +214,10 @@ class _Process:
 def _serve(pipe: Connection, settings: Settings, parent: int) -> None:
     """The life of a worker process: None is a sign of life, the first of them says that it is ready."""
     processes.follow(parent)
-    # decoders write about damaged files to stderr, where the parent draws its progress
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    # decoders write about damaged files to both, where the parent draws its progress or writes results
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
     try:
         from ser_batch.engine.worker import Worker  # here, since the parent has no use for what it imports
 

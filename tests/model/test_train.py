@@ -243,7 +243,7 @@ def test_cross_validation_leaves_a_bundle_for_each_fold(table, tmp_path, quick):
     assert crossed["mean"]["uar"] == pytest.approx(np.mean(uars))
     assert crossed["sd"]["uar"] == pytest.approx(np.std(uars, ddof=1))
     assert crossed["per_class"]["sad"]["clips"] == table.labels.count("sad")
-    assert set(crossed["groups"]["sex"]) <= {"female", "male"}
+    assert "sex" not in crossed["groups"]  # some fold has but one
     assert not bundle.card["training"]["speakers"]["test"]
     console = Console(width=120, record=True, file=open("/dev/null", "w"))
     console.print(*card_tables(bundle.card))
