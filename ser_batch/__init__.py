@@ -22,8 +22,8 @@ def annotate(paths: PathLike | list[PathLike], output: PathLike, **options: Any)
     """Label the emotion in each file and segment; what `ser-batch annotate` does.
 
     Args:
-        paths: files and directories.
-        output: folder for the tables; a folder of an earlier run is resumed.
+        paths: files and directories, or URLs of such.
+        output: folder for the tables, or its URL; a folder of an earlier run is resumed.
         options: the fields of `ser_batch.engine.job.Options`.
 
     Returns:
@@ -33,10 +33,50 @@ def annotate(paths: PathLike | list[PathLike], output: PathLike, **options: Any)
         SerBatchError: nothing could be done; single files that fail are in `failures.csv` instead.
     """
     from ser_batch.engine.job import Options
-    from ser_batch.engine.progress import Silent
+    from ser_batch.engine.mirror import stored
+    from ser_batch.engine.progress import Progress
     from ser_batch.engine.run import run
 
-    return run([os.fspath(path) for path in _listed(paths)], Path(output), Options(**options), Silent())
+    asked = Options(**options)
+    with stored(os.fspath(output), asked) as folder:
+        return run([os.fspath(path) for path in _listed(paths)], folder, asked, Progress())
+
+
+def merge(
+    folders: PathLike | Sequence[PathLike], output: PathLike | None = None, **options: Any
+) -> "Summary":
+    """Join shards, which `annotate` was asked for by `shard`, into the tables of one run; what `ser-batch merge` does.
+
+    Args:
+        folders: output folders of the shards.
+        output: folder for the tables; by default the first of `folders`.
+        options: the other arguments of `ser_batch.engine.merging.merge`.
+
+    Raises:
+        SerBatchError: shards are missing, or do not belong together.
+    """
+    from ser_batch.engine.merging import merge as join
+
+    parts = [Path(folder) for folder in _listed(folders)]
+    return join(parts, Path(output) if output else parts[0], **options)
+
+
+def report(folder: PathLike, output: PathLike | None = None) -> Path:
+    """Write one HTML page that shows what is in an output folder of `annotate`; what `ser-batch report` does.
+
+    Args:
+        folder: with files.csv, segments.csv, failures.csv and run.json.
+        output: the page; by default report.html in the folder.
+
+    Returns:
+        Where the page is.
+
+    Raises:
+        SerBatchError: a table is missing or damaged, or the page cannot be written.
+    """
+    from ser_batch.output.report.page import write_report
+
+    return write_report(Path(folder), Path(output) if output else None)
 
 
 def features(

@@ -57,11 +57,11 @@ class Strengths:
     shift: int = 20
     frequency_warp: float = 0.08
     equaliser_db: float = 2.0
-    quieter_share: float = 0.4
-    noise_share: float = 0.2
+    quieter_share: float = 0.3
+    noise_share: float = 0.15
     snr_db: tuple[float, float] = (3.0, 28.0)
-    recorded_share: float = 0.2
-    recorded_snr_db: tuple[float, float] = (2.0, 25.0)
+    recorded_share: float = 0.15
+    recorded_snr_db: tuple[float, float] = (3.0, 28.0)
     time_masks: int = 1
     time_mask_frames: int = 16
     band_masks: int = 1

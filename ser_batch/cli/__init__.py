@@ -6,10 +6,13 @@ from importlib import import_module
 import click
 
 from ser_batch import __version__
+from ser_batch.cli.events import LOG_JSON, emit
 from ser_batch.errors import SerBatchError
 
 COMMANDS = {
     "annotate": "Label the emotion heard in each file and segment.",
+    "merge": "Join what the tasks of a job array annotated with --shard.",
+    "report": "Write one HTML page that shows what was annotated.",
     "train": "Train a model on a labelled corpus.",
     "evaluate": "Measure a model on a labelled corpus.",
     "features": "Compute the feature table of a corpus, once, for training.",
@@ -45,13 +48,25 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run, and turn our errors into click's."""
+        """Run, and turn our errors into click's, or into an event."""
+        as_json = "--log-json" in ctx.args  # if they are understood; a configuration may say it, too
         try:
             return super().invoke(ctx)
-        except SerBatchError as error:
-            shown = click.ClickException(str(error))
-            shown.exit_code = error.exit_code  # type: ignore[misc]
+        except (SerBatchError, click.ClickException, KeyboardInterrupt) as error:
+            shown = _shown(error)
+            if as_json or ctx.meta.get(LOG_JSON):
+                emit("error", message=shown.format_message(), exit_code=shown.exit_code)
+                ctx.exit(shown.exit_code)
             raise shown from error
+
+
+def _shown(error: BaseException) -> click.ClickException:
+    """What click shows without a traceback."""
+    if isinstance(error, click.ClickException):
+        return error
+    shown = click.ClickException(str(error) or "interrupted")
+    shown.exit_code = getattr(error, "exit_code", 130)  # type: ignore[misc]
+    return shown
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

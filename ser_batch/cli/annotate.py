@@ -1,27 +1,31 @@
 """`ser-batch annotate`."""
 
 import sys
-from contextlib import suppress
 from itertools import chain
-from pathlib import Path
 
 import click
 
-from ser_batch.cli import shared
-
-FORMATS = ("csv", "json")
+from ser_batch.cli import cluster, shared
+from ser_batch.cli.config import configurable
+from ser_batch.output.formats import FORMATS
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="PATHS...")
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="PATHS...")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    default=Path("annotations"),
+    type=click.Path(),
+    default="annotations",
     show_default=True,
+    metavar="DIR|-",
+    help="Folder for the tables, made if need be, or its URL; `-` streams rows to stdout, as JSON lines.",
+)
+@click.option(
+    "--work-dir",
+    type=click.Path(),
     metavar="DIR",
-    help="Folder for the tables; made if need be.",
+    help="Where the tables are made if -o is a URL; by default in the user's cache.",
 )
 @click.option(
     "-f",
@@ -34,13 +38,23 @@ FORMATS = ("csv", "json")
     help="Format of the tables; may be repeated.",
 )
 @click.option(
-    "-m",
-    "--model",
-    default="crema-d",
-    show_default=True,
-    metavar="NAME|DIR",
-    help="A bundled model (see `ser-batch models`) or the folder of one.",
+    "--merge-consecutive", is_flag=True, help="Show neighbouring segments of one label as one segment."
 )
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="P",
+    help="Show no label that is less probable than P: the status is `uncertain` then.",
+)
+@click.option(
+    "--top-k",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="K",
+    help="Add columns for the second to the K-th most probable label.",
+)
+@shared.model
 @click.option(
     "--window",
     type=float,
@@ -87,6 +101,18 @@ FORMATS = ("csv", "json")
     metavar="SECONDS",
     help="Give up on a file that yields nothing for so long, plus half a second a megabyte.",
 )
+@click.option(
+    "--shard",
+    metavar="I/N|auto",
+    help="Only part I of N, from 1/N to N/N; auto: as the scheduler's job array says. See `ser-batch merge`.",
+)
+@click.option(
+    "--report",
+    "with_report",
+    is_flag=True,
+    help="Write report.html, too: one page to look at, search and listen to.",
+)
+@cluster.options
 @click.option("--restart", is_flag=True, help="Forget what an earlier run into this folder has done.")
 @click.option("--retry-failed", is_flag=True, help="Try files again that failed in an earlier run.")
 @click.option(
@@ -96,33 +122,51 @@ FORMATS = ("csv", "json")
     help="Stop, resumably, when more than N files have failed.",
 )
 @click.option("--fail-fast", is_flag=True, help="Stop, resumably, when a file has failed.")
+@click.option(
+    "--dry-run", is_flag=True, help="Write nothing; tell what would be done, and how long it would take."
+)
 @shared.quiet
+@shared.verbose
+@shared.log_json
+@configurable
 @click.pass_context
 def command(
     ctx: click.Context,
     paths: tuple[str, ...],
-    output: Path,
+    output: str,
     formats: tuple[str, ...],
     denoise: bool | None,
     denoise_engine: str | None,
     manifest: str | None,
     quiet: bool,
+    verbose: bool,
+    log_json: bool,
+    dry_run: bool,
+    with_report: bool,
     **options: object,
 ) -> None:
     """Label the emotion heard in each audio file under PATHS, and in each segment of it.
 
-    PATHS are files, directories (searched to any depth) or `-` for a list of paths on stdin, one a line.
+    PATHS are files, directories (searched to any depth), URLs of such (s3://, gs://, az://, https://) or `-` for a
+    list of paths on stdin, one a line.
     The tables come to the output folder: files.csv, segments.csv, failures.csv and run.json. Running the same
     command again resumes where an earlier run stopped.
 
     Exit codes: 0 everything annotated; 1 nothing could be, or the run could not go on (--max-failures, a full
     disk); 2 usage; 3 finished, but some files failed (see failures.csv); 130 interrupted, resumable.
     """
-    from ser_batch.cli.progress import chosen, show_summary
+    from ser_batch.cli.progress import chosen
     from ser_batch.corpus.lists import read_list, read_manifest
+    from ser_batch.corpus.url import is_url, redacted
     from ser_batch.engine.job import Options
+    from ser_batch.engine.mirror import stored, work_folder
+    from ser_batch.engine.preview import preview
     from ser_batch.engine.run import run
 
+    if quiet and (verbose or log_json):
+        ctx.fail("--quiet goes with neither --verbose nor --log-json.")
+    if with_report and ("csv" not in formats or output == "-"):
+        ctx.fail("--report is made from the CSV tables: it takes -f csv and a folder.")
     if not paths and not manifest:
         ctx.fail("Name at least one file or directory.")
     inputs = chain(  # lazily: a list may name millions
@@ -133,8 +177,27 @@ def command(
         denoise_engine = "off"
     elif denoise and not denoise_engine:
         denoise_engine = "gate"
-    summary = run(inputs, output, Options(formats=formats, denoise=denoise_engine, **options), chosen(quiet))  # type: ignore[arg-type]
-    if summary.stopped or not quiet:
-        with suppress(OSError, SystemExit):  # nobody reads it; rich exits then
-            show_summary(summary)
+    asked = Options(formats=formats, denoise=denoise_engine, **options)  # type: ignore[arg-type]
+    if output == "-" and not dry_run:
+        from ser_batch.engine.stream import stream
+
+        if formats not in (("csv",), ("jsonl",)):
+            ctx.fail("-o - streams JSON lines; other formats need a folder.")
+        with chosen(quiet, verbose, log_json, live=False) as progress:
+            ctx.exit(stream(inputs, sys.stdout.fileno(), asked, progress).exit_code)
+    progress = chosen(quiet, verbose, log_json)
+    if dry_run:
+        with progress:
+            plan = preview(inputs, work_folder(output, asked.work_dir), asked, progress)
+        progress.plan(plan, "stdout" if output == "-" else redacted(output))
+        return
+    with stored(output, asked) as folder:
+        with progress:
+            summary = run(inputs, folder, asked, progress)
+            summary.url = redacted(output) if is_url(output) else ""
+        if with_report and not (summary.interrupted or summary.stopped):
+            from ser_batch.output.report.page import write_report
+
+            summary.report = write_report(summary.folder)
+    progress.summary(summary)
     ctx.exit(summary.exit_code)

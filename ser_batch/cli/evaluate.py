@@ -10,9 +10,7 @@ from ser_batch.cli import shared
 
 @click.command()
 @shared.corpora
-@click.option(
-    "--model", default="crema-d", show_default=True, metavar="NAME|DIR", help="Model, by name or directory."
-)
+@shared.model
 @click.option(
     "-o",
     "--output",

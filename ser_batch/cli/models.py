@@ -6,7 +6,7 @@ import click
 @click.command()
 @click.argument("name", required=False, metavar="[NAME|DIR]")
 def command(name: str | None) -> None:
-    """List the bundled models, or show one model's card in full."""
+    """List the bundled models, or show in full the card of one, by its NAME or DIR."""
     from rich.console import Console
 
     from ser_batch.model import tables

@@ -1,161 +1,269 @@
 """What `annotate` shows on stderr while it works and when it is done."""
 
-import shlex
+import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import fields
+from typing import Any, Self
 
-import click
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
 
+from ser_batch.cli import summaries
+from ser_batch.cli.events import emit
+from ser_batch.cli.summaries import BAR_WIDTH, again, count, duration
 from ser_batch.corpus.find import Source
+from ser_batch.corpus.url import redacted_command
 from ser_batch.engine.job import Summary
-from ser_batch.engine.progress import Progress, Silent
+from ser_batch.engine.preview import Preview
+from ser_batch.engine.progress import Meter, Progress, Work
 from ser_batch.engine.result import Annotation, Failure
+from ser_batch.engine.rows import rows
 
-LINE_SECONDS = 5.0
+LINE_SECONDS = 5.0, 60.0  # between lines: in the first minute, and in a run of hours
+FRAME_SECONDS = 0.1
 
 
-def chosen(quiet: bool) -> Progress:
-    """A live display on a terminal, a line now and then elsewhere, nothing when quiet."""
+def chosen(quiet: bool = False, verbose: bool = False, log_json: bool = False, live: bool = True) -> "Quiet":
+    """A live display on a terminal that can move its cursor, a line now and then elsewhere, JSON if asked for."""
+    if log_json:
+        return Events(verbose)
     if quiet:
-        return Silent()
-    return Live() if sys.stderr.isatty() else Lines()
+        return Quiet()
+    console = Console(stderr=True)
+    live = live and console.is_terminal and not console.is_dumb_terminal
+    return (Live if live else Lines)(verbose)
 
 
-class Meter(Silent):
-    """Counts, and tells the state in words: the time left goes by bytes, which are known beforehand."""
+class Quiet(Progress):
+    """Shows nothing, but for why a run has stopped by itself."""
 
-    _stopping = False
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def say(self, message: str | Table, style: str | None = None) -> None:
+        """Print something; a run does not end because nobody can read it."""
+        with suppress(OSError, SystemExit):  # rich exits then
+            self.console.print(message, style=style)
+
+    def summary(self, summary: Summary) -> None:
+        """What came out."""
+        if summary.stopped:
+            self._say_all(summaries.unfinished(summary))
+
+    def plan(self, plan: Preview, output: str) -> None:
+        """What a dry run found."""
+        self._say_all(summaries.planned(plan, output))
+
+    def _say_all(self, lines: Iterable[summaries.Line]) -> None:
+        for message, style in lines:
+            self.say(message, style)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Give the terminal back."""
+
+
+class Lines(Quiet):
+    """A plain line now and then: for logs. With `verbose`, one for each file, too."""
+
+    def __init__(self, verbose: bool = False) -> None:
+        super().__init__()
+        self.verbose = verbose
+        self._due = math.inf
+        self._stopping = False
 
     def warn(self, message: str) -> None:
-        """Print it."""
-        click.secho(f"Warning: {message}", fg="yellow", err=True)
+        """Say it."""
+        self.say(f"Warning: {message}", "yellow")
+
+    def begin(self, work: Work) -> None:
+        """Start the clock."""
+        self.meter = Meter(work)
+        self._due = time.monotonic() + self.pause()
+        for item in work.unreadable:
+            self.failed(work.name(item.path), Failure("find", item.error, item.message))
+
+    def advance(self, source: Source, outcome: Annotation | Failure) -> None:
+        """Count a file."""
+        self.meter.add(source, outcome)
+        file = self.meter.work.name(source.path)
+        if isinstance(outcome, Failure):
+            self.failed(file, outcome)
+        elif self.verbose:
+            self.annotated(file, outcome)
+
+    def failed(self, file: str, failure: Failure) -> None:
+        """A file has no annotation."""
+        if self.verbose:
+            self.say(f"{file}: {failure.stage}: {failure.message}", "red")
+
+    def annotated(self, file: str, annotation: Annotation) -> None:
+        """A file has one."""
+        row, segments = rows(file, annotation, self.meter.work.labels)
+        label = f"{row.emotion.label} {row.emotion.confidence:.2f}" if row.emotion.label else "silent"
+        self.say(f"{file}: {label}, {count(len(segments), 'segment')}, {row.duration:.1f} s")
+
+    def tick(self) -> None:
+        """Show how far it is, if it is time to."""
+        if time.monotonic() >= self._due:
+            self.show()
+            self._due = time.monotonic() + self.pause()
+
+    def pause(self) -> float:
+        """Seconds until it is shown again: a tenth of the time that has passed, within bounds."""
+        return min(max(self.meter.elapsed / 10, LINE_SECONDS[0]), LINE_SECONDS[1])
+
+    def show(self) -> None:
+        """How far it is."""
+        self.say(state(self.meter))
 
     def stopping(self) -> None:
         """Say so, once."""
         if not self._stopping:
             self._stopping = True
-            self.say("Stopping when the files in work are done; Ctrl-C again stops at once.")
+            self.say_stopping()
 
-    def say(self, message: str) -> None:
-        """Print a line; a run does not end because nobody can read it."""
-        with suppress(OSError):
-            print(message, file=sys.stderr, flush=True)
-
-    def begin(self, files: int, size: int) -> None:
-        """Start the clock."""
-        self._files, self._size = files, size
-        self._done = self._failed = self._read = 0
-        self._seconds = 0.0
-        self._began = time.monotonic()
-
-    def advance(self, source: Source, outcome: Annotation | Failure) -> None:
-        """Count a file."""
-        self._done += 1
-        self._read += source.size
-        if isinstance(outcome, Annotation):
-            self._seconds += outcome.duration
-        else:
-            self._failed += 1
-
-    def state(self) -> str:
-        """Files, audio, speed, time left."""
-        elapsed = time.monotonic() - self._began
-        left = elapsed * (self._size - self._read) / self._read if self._read else 0.0
-        failed = f", {self._failed:,} failed" if self._failed else ""
-        return (
-            f"{self._done:,}/{self._files:,} files{failed}, {duration(self._seconds)} of audio, "
-            f"{self._seconds / elapsed if elapsed else 0:,.0f}× real time, {duration(left)} left"
-        )
-
-
-class Lines(Meter):
-    """A plain line every few seconds: for logs."""
-
-    def begin(self, files: int, size: int) -> None:
-        """Start the clock."""
-        super().begin(files, size)
-        self._next = self._began + LINE_SECONDS
-
-    def advance(self, source: Source, outcome: Annotation | Failure) -> None:
-        """Count a file, and perhaps print a line."""
-        super().advance(source, outcome)
-        if time.monotonic() >= self._next:
-            self.say(self.state())
-            self._next += LINE_SECONDS
-
-
-class Live(Meter):
-    """A bar that moves: for terminals."""
-
-    def begin(self, files: int, size: int) -> None:
-        """Draw the bar."""
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        super().begin(files, size)
-        self._bar = Progress(
-            BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
-        )
-        self._task = self._bar.add_task("starting the workers", total=size or None)
-        self._bar.start()
-
-    def advance(self, source: Source, outcome: Annotation | Failure) -> None:
-        """Count a file, and move the bar."""
-        super().advance(source, outcome)
-        self._bar.update(self._task, completed=self._read, description=self.state())
-
-    def say(self, message: str) -> None:
-        """Print a line above the bar."""
-        self._bar.console.print(message, style="yellow")
+    def say_stopping(self) -> None:
+        """What a first Ctrl-C does, and a second one."""
+        self.say("Stopping when the files in work are done; Ctrl-C again stops at once.", "yellow")
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Show nothing any more."""
+        self._due = math.inf
+
+    def summary(self, summary: Summary) -> None:
+        """What came out, or how to go on."""
+        if summary.interrupted or summary.stopped:
+            self._say_all(summaries.unfinished(summary))
+        else:
+            self._say_all(summaries.finished(summary, bars=self.console.is_terminal))
+
+
+class Live(Lines):
+    """A bar that moves, from the first look at the folders to the last table: for terminals."""
+
+    def __init__(self, verbose: bool) -> None:
+        super().__init__(verbose)
+        self._bar = Bar(
+            BarColumn(BAR_WIDTH),
+            TextColumn("{task.description}", markup=False),
+            console=self.console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("looking for files", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
+    def begin(self, work: Work) -> None:
+        """Start the clock."""
+        super().begin(work)
+        self._bar.update(self._task, description=f"starting on {count(work.files, 'file')}")
 
-def duration(seconds: float) -> str:
-    """A time for people: 42 s, 3 min 20 s, 5 h 12 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60} min"
+    def pause(self) -> float:
+        """Seconds until the next frame."""
+        return FRAME_SECONDS
+
+    def show(self) -> None:
+        """Move the bar."""
+        if self.meter.done:
+            seconds = self.meter.seconds
+            total = seconds + self.meter.seconds_left
+            self._bar.update(self._task, completed=seconds, total=total, description=state(self.meter))
+
+    def end(self) -> None:
+        """Only the tables are left to be written."""
+        super().end()
+        self._bar.update(self._task, total=None, description="writing the tables")
 
 
-def again(command: Sequence[str]) -> str:
-    """The command line that resumes a run: its own, but for `--restart`, which would forget what is done."""
-    return shlex.join(["ser-batch", *(word for word in command[1:] if word != "--restart")])
+class Events(Lines):
+    """JSON lines; with `verbose`, one for each file that is done, too."""
 
+    def warn(self, message: str) -> None:
+        """Event `warning`."""
+        emit("warning", message=message)
 
-def show_summary(summary: Summary) -> None:
-    """Counts, label shares, speed, and where the tables are; or how to go on after an interruption."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(stderr=True, highlight=False)
-    if summary.interrupted or summary.stopped:
-        reason = f"Stopped: {summary.stopped}." if summary.stopped else "Interrupted."
-        console.print(reason, style="yellow", markup=False, soft_wrap=True)
-        console.print("What is done is kept; run the same command again to go on:", style="yellow")
-        console.print(again(sys.argv), markup=False, soft_wrap=True)
-        return
-    labelled = sum(summary.labels.values())
-    if labelled:
-        table = Table("label", "files", "share", box=None, pad_edge=False)
-        for label, count in summary.labels.most_common():
-            table.add_row(label, f"{count:,}", f"{count / labelled:.0%}")
-        console.print(table)
-    counts = [f"{summary.files:,} files", f"{summary.segments:,} segments"]
-    counts += [f"{summary.silent:,} silent"] if summary.silent else []
-    counts += [f"{summary.resumed:,} done before"] if summary.resumed else []
-    console.print(f"{', '.join(counts)}; {duration(summary.audio_seconds)} of audio")
-    if summary.new_audio_seconds:
-        console.print(f"{duration(summary.wall_seconds)}, {summary.times_real_time:,.0f}× real time")
-    if summary.failed:
-        console.print(
-            f"{summary.failed:,} failed: see {summary.folder / 'failures.csv'}", style="red", soft_wrap=True
+    def begin(self, work: Work) -> None:
+        """Event `start`."""
+        emit(
+            "start",
+            files=work.files,
+            done_before=work.done_before,
+            bytes=sum(work.sizes.values()),
+            command=redacted_command(sys.argv),
         )
-    console.print(f"tables in {summary.folder}", soft_wrap=True)
+        super().begin(work)
+
+    def failed(self, file: str, failure: Failure) -> None:
+        """Event `failure`."""
+        emit("failure", file=file, stage=failure.stage, error=failure.error, message=failure.message)
+
+    def annotated(self, file: str, annotation: Annotation) -> None:
+        """Event `file`."""
+        row, segments = rows(file, annotation, self.meter.work.labels)
+        emit(
+            "file",
+            file=file,
+            duration=row.duration,
+            segments=len(segments),
+            label=row.emotion.label,
+            confidence=row.emotion.confidence,
+        )
+
+    def show(self) -> None:
+        """Event `progress`."""
+        meter = self.meter
+        emit(
+            "progress",
+            done=meter.done,
+            files=meter.work.files,
+            failed=meter.failed,
+            audio_seconds=round(meter.seconds, 3),
+            audio_seconds_left=round(meter.seconds_left, 3),
+            times_real_time=round(meter.times_real_time, 1),
+            seconds_left=None if meter.time_left is None else round(meter.time_left, 1),
+        )
+
+    def say_stopping(self) -> None:
+        """Event `stopping`."""
+        emit("stopping")
+
+    def plan(self, plan: Preview, output: str) -> None:
+        """Event `plan`."""
+        emit("plan", **members(plan), output=output, exit_code=0)
+
+    def summary(self, summary: Summary) -> None:
+        """Event `summary`."""
+        unfinished = summary.interrupted or summary.stopped
+        resume = again(sys.argv) if unfinished else None
+        emit("summary", **members(summary), exit_code=summary.exit_code, resume=resume)
+
+
+def state(meter: Meter) -> str:
+    """Time left, audio, failures, speed, files: what matters most first, since a terminal may be narrow."""
+    left = meter.time_left
+    parts = [
+        f"about {duration(left)} left" if left is not None else "no audio yet",
+        f"{duration(meter.seconds)} of {duration(meter.seconds + meter.seconds_left)}",
+        f"{meter.failed:,} failed" if meter.failed else "",
+        f"{meter.times_real_time:,.0f}× real time",
+        f"{meter.done:,}/{meter.work.files:,} files",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def members(record: Summary | Preview) -> dict[str, Any]:
+    """The fields of a dataclass, as they are."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ser_batch.cli import shared
+from ser_batch.cli.config import configurable
 
 
 @click.command()
@@ -24,7 +25,7 @@ from ser_batch.cli import shared
     type=click.IntRange(min=1),
     default=20,
     show_default=True,
-    help="Epochs without a better UAR on the validation speakers before training stops.",
+    help="Epochs without a lower loss on the validation speakers before training stops.",
 )
 @click.option(
     "--batch-size", type=click.IntRange(min=2), default=32, show_default=True, help="Clips in a batch."
@@ -52,7 +53,6 @@ from ser_batch.cli import shared
 )
 @click.option(
     "--auxiliary",
-    callback=lambda ctx, param, value: tuple(filter(None, value.split(","))),
     default="",
     metavar="NAME,…",
     help="Tell these attributes, too, while training: sex,level,sentence for CREMA-D.",
@@ -113,6 +113,13 @@ from ser_batch.cli import shared
     help="Share of the target that listeners' votes get, where the corpus has them.",
 )
 @click.option(
+    "--label-smoothing",
+    type=click.FloatRange(0, 0.5),
+    default=0.05,
+    show_default=True,
+    help="Share of the target that is spread over all labels.",
+)
+@click.option(
     "--weights",
     type=click.Choice(("float32", "float16", "int8")),
     default="float32",
@@ -128,7 +135,8 @@ from ser_batch.cli import shared
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training in DIR.")
 @shared.jobs
 @shared.quiet
-def command(corpora: tuple[str, ...], output: Path, quiet: bool, **options: Any) -> None:
+@configurable
+def command(corpora: tuple[str, ...], output: Path, auxiliary: str, quiet: bool, **options: Any) -> None:
     """Train a model on CORPUS, or on several together.
 
     CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder an emotion, a CSV file
@@ -144,7 +152,18 @@ def command(corpora: tuple[str, ...], output: Path, quiet: bool, **options: Any)
     from ser_batch.model.tables import card_tables
 
     typed = shlex.join(["ser-batch", *sys.argv[1:]])
-    bundle = ser_batch.train(list(corpora), output, progress=not quiet, command=typed, **options)
+    options["auxiliary"] = tuple(filter(None, auxiliary.split(",")))
+    try:
+        bundle = ser_batch.train(list(corpora), output, progress=not quiet, command=typed, **options)
+    except KeyboardInterrupt:
+        from ser_batch.model.fitting import CHECKPOINT_FILE
+
+        if not any(output.rglob(CHECKPOINT_FILE)):
+            raise
+        resume = "" if options["resume"] else " --resume"
+        stopped = click.ClickException(f"interrupted; to go on after the last whole epoch: {typed}{resume}")
+        stopped.exit_code = 130  # type: ignore[misc]
+        raise stopped from None
     if not quiet:
         Console(stderr=True).print(*card_tables(bundle.card))
     click.echo(f"{bundle.name} is in {bundle.path}: ser-batch annotate --model {bundle.path} …", err=True)

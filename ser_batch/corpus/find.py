@@ -8,6 +8,9 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+
+from ser_batch.corpus.url import bare, is_url
 
 # What libsndfile reads and people keep speech in.
 AUDIO_SUFFIXES = frozenset(
@@ -21,11 +24,15 @@ EXTRA_SUFFIXES = frozenset(
 )
 # Never entered: our own journal, and the object store of git-annex, whose objects are reached by their links.
 SKIPPED_DIRECTORIES = frozenset({".journal", ".git"})
+URLS_AT_ONCE = 512  # that are asked about together
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to open: its path as given or joined to its argument, its size in bytes, its mtime."""
+    """A file to open: its path as given or joined to its argument, its size in bytes, its mtime.
+
+    Of an object in a store, the path is its URL, and the mtime a hash of what changes with the object.
+    """
 
     path: str
     size: int
@@ -52,27 +59,40 @@ def find(
     A path that is a file is taken whatever its suffix. A directory is walked recursively, links to
     directories included, no directory twice; the files in it that have one of `AUDIO_SUFFIXES` or
     `EXTRA_SUFFIXES`, in either case, come in the order of their relative paths. What cannot be read
-    is yielded as `Unreadable`, never raised.
+    is yielded as `Unreadable`, never raised. URLs (see `ser_batch.corpus.remote`) come some hundreds together.
 
     Args:
-        paths: files and directories; consumed one at a time.
+        paths: files and directories, or URLs of such; consumed one at a time.
         include: globs (`fnmatch`, so `*` crosses `/`; the case counts); a file must match one of
             them, if there are any, by its basename or by its POSIX path relative to its argument.
         exclude: globs; a file or a directory that matches one of them is left out.
+
+    Raises:
+        SerBatchError: the packages for a URL are missing.
     """
     search = _Search(tuple(include), tuple(exclude))
-    for path in paths:
-        yield from search.argument(os.fspath(path))
+    urls: list[str] = []
+    for each in paths:
+        path = os.fspath(each)
+        if not is_url(path):
+            yield from search.argument(path)
+            continue
+        urls.append(path)
+        if len(urls) == URLS_AT_ONCE:
+            yield from search.objects(urls)
+            urls = []
+    yield from search.objects(urls)
 
 
 def suffix(path: str) -> str:
     """Return the suffix of a file name in lower case, with its dot."""
-    return os.path.splitext(path)[1].lower()
+    return os.path.splitext(bare(path) if "?" in path else path)[1].lower()
 
 
 def is_audio(path: str) -> bool:
     """Tell whether a file found in a directory is taken, by its suffix."""
-    return suffix(path) in AUDIO_SUFFIXES or suffix(path) in EXTRA_SUFFIXES
+    found = suffix(path)
+    return found in AUDIO_SUFFIXES or found in EXTRA_SUFFIXES
 
 
 def relative(path: str, root: str) -> str:
@@ -120,6 +140,22 @@ class _Search:
             yield from self.report(_not_a_file(path))
         elif self.wanted(os.path.basename(path)) and self.is_new(path):
             yield Source(path, status.st_size, status.st_mtime_ns)
+
+    def objects(self, urls: Sequence[str]) -> Iterator[Found]:
+        if urls:
+            from ser_batch.corpus import remote
+
+            for found in remote.find(urls, self.wanted, self.reached):
+                yield from self.report(found) if isinstance(found, Unreadable) else (found,)
+
+    def reached(self, relative: str) -> bool:
+        """Whether a walk would come to a file and take it."""
+        folders = relative.split("/")[:-1]
+        return (
+            self.wanted(relative)
+            and SKIPPED_DIRECTORIES.isdisjoint(folders)
+            and not any(map(self.excluded, accumulate(folders, "{}/{}".format)))
+        )
 
     def report(self, trouble: Unreadable) -> Iterator[Unreadable]:
         """Yield what cannot be read, unless that path has been reported."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from ser_batch.corpus.find import is_audio, suffix
+from ser_batch.corpus.url import is_url
 from ser_batch.errors import SerBatchError
 
 MANIFEST_COLUMNS = ("file", "path")
@@ -34,7 +35,7 @@ def read_list(stream: IO[str] | IO[bytes]) -> Iterator[str]:
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Read the paths of a manifest, relative ones resolved against the manifest's own folder.
+    """Read the paths of a manifest, relative ones resolved against the manifest's own folder, URLs as they are.
 
     `.jsonl` and `.ndjson` hold an object a line, with the key `file` or `path`; anything else is CSV
     (`.tsv`: tabs) with a column `file` or `path`, else its first column. A first line that already
@@ -49,7 +50,7 @@ def read_manifest(path: str | os.PathLike[str]) -> Iterator[str]:
     for line, entry in entries(path):
         if not isinstance(entry, str) or not entry.strip():
             raise SerBatchError(f"{path}, line {line}: no path here; each line must name a file")
-        yield str(folder / entry)
+        yield entry if is_url(entry) else str(folder / entry)
 
 
 def read_csv(path: str) -> Iterator[tuple[int, list[str]]]:

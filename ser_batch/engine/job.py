@@ -12,6 +12,17 @@ INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """How results are shown, which changes none of them: neighbours of one label joined, labels left out that are
+    less probable than `min_confidence`, and the `top_k` labels of each row.
+    """
+
+    merge_consecutive: bool = False
+    min_confidence: float = 0.0
+    top_k: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What `annotate` was asked for. Times in seconds; None: as the model's card says, or all cores."""
 
@@ -29,6 +40,21 @@ class Options:
     retry_failed: bool = False
     max_failures: int | None = None
     fail_fast: bool = False
+    shard: str | None = None
+    work_dir: str | None = None  # for the local copies of outputs in a store
+    ray: str | None = None  # address of a cluster, or `local` for a private one
+    ray_actors: int | None = None
+    ray_cpus_per_actor: float = 1.0
+    ray_runtime_env: str | None = None  # JSON, or a file of it
+    ray_ship_files: bool = False
+    merge_consecutive: bool = False
+    min_confidence: float = 0.0
+    top_k: int = 1
+
+    @property
+    def view(self) -> View:
+        """How the results are shown."""
+        return View(self.merge_consecutive, self.min_confidence, self.top_k)
 
     @property
     def failures_allowed(self) -> float:
@@ -53,12 +79,14 @@ class Summary:
     """What came out of a run. `labels` counts files; audio and wall time are in seconds.
 
     `interrupted` and `stopped`, which says why, tell that some files have not been tried: no tables were written.
+    `missing` is how many shards a merge has gone without; `url` is where the folder has been copied to.
     """
 
     folder: Path
     files: int = 0
     segments: int = 0
     silent: int = 0
+    uncertain: int = 0
     failed: int = 0
     resumed: int = 0
     audio_seconds: float = 0.0
@@ -67,6 +95,9 @@ class Summary:
     labels: Counter[str] = field(default_factory=Counter)
     interrupted: bool = False
     stopped: str = ""
+    missing: int = 0
+    report: Path | None = None
+    url: str = ""
 
     @property
     def times_real_time(self) -> float:
@@ -75,11 +106,11 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0 all annotated, 1 none could be or too many failed, 3 some failed, 130 interrupted."""
+        """0 all annotated, 1 none could be or too many failed, 3 some failed or are missing, 130 interrupted."""
         if self.interrupted:
             return INTERRUPTED
         if self.stopped:
             return 1
-        if self.failed:
+        if self.failed or self.missing:
             return 3 if self.files else 1
         return 0

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ser_batch.corpus.find import Source
 from ser_batch.engine.result import Annotation, Failure, Outcome
@@ -63,36 +63,15 @@ class Journal:
             with suppress(OSError):  # not every file system can
                 _sync_folder(self._path.parent)
         else:
-            self._check(_parse(first), fingerprint)
+            _check(self._path, _parse(first), fingerprint)
             if last_byte != b"\n":
                 self._write_bytes(b"\n")
         self.sync()
 
-    def _check(self, found: dict[str, Any] | None, wanted: dict[str, Any]) -> None:
-        folder = self._path.parent.parent
-        if found is None:
-            raise SerBatchError(f"{self._path} has been damaged: begin anew with --restart")
-        names = sorted(
-            name for name in {*found, *wanted} if not _same(name, found.get(name), wanted.get(name))
-        )
-        if names:
-            changes = "; ".join(
-                f"{FIELDS.get(name, name)} was {found.get(name)}, is now {wanted.get(name)}" for name in names
-            )
-            raise SerBatchError(
-                f"{folder} holds results made with other settings ({changes}): "
-                "give another folder with -o, repeat the earlier settings, or begin anew with --restart"
-            )
-
     def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Every whole result in the order of writing, and where it lies; the last one of a file counts."""
         self._reader.seek(0)
-        offset = len(self._reader.readline())
-        for line in self._reader:
-            record = _parse(line)
-            if record is not None:
-                yield offset, record
-            offset += len(line)
+        return _records(self._reader)
 
     def append(self, file: str, source: Source, outcome: Outcome) -> int:
         """Record a file's result; returns where. Safe from a crash of this process at once, of the machine by `sync`.
@@ -111,13 +90,10 @@ class Journal:
 
     def outcome(self, offset: int) -> Outcome:
         """The result that lies at `offset`."""
-        self._reader.seek(offset)
-        record = _parse(self._reader.readline())
+        record = read_record(self._reader, offset)
         if record is None:
             raise SerBatchError(f"{self._path} has been damaged: run the same command again")
-        if "error" in record:
-            return Failure(record["stage"], record["error"], record["message"])
-        return Annotation.from_record(record)
+        return outcome_of(record)
 
     def _write(self, record: dict[str, Any]) -> None:
         body = json.dumps(record, separators=(",", ":")).encode()
@@ -160,6 +136,61 @@ class Journal:
         """Close without syncing."""
         self._file.close()
         self._reader.close()
+
+
+def read_record(file: BinaryIO, offset: int) -> dict[str, Any] | None:
+    """The record that lies at `offset` of a journal, 0 for its fingerprint; None when it is damaged."""
+    file.seek(offset)
+    return _parse(file.readline())
+
+
+def peek(path: Path, fingerprint: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The results in a journal, if there is one, as `Journal.records` has them; nothing is written.
+
+    Raises:
+        SerBatchError: it holds the results of other settings, or is no journal.
+    """
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        first = _parse(file.readline())
+        if first is not None or file.read(1):  # else it was cut short before its first result
+            _check(path, first, fingerprint)
+            file.seek(0)
+            yield from _records(file)
+
+
+def outcome_of(record: dict[str, Any]) -> Outcome:
+    """The result that a record holds."""
+    if "error" in record:
+        return Failure(record["stage"], record["error"], record["message"])
+    return Annotation.from_record(record)
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The fields in which two fingerprints differ."""
+    return sorted(name for name in {*one, *other} if not _same(name, one.get(name), other.get(name)))
+
+
+def _records(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    offset = len(file.readline())
+    for line in file:
+        record = _parse(line)
+        if record is not None:
+            yield offset, record
+        offset += len(line)
+
+
+def _check(path: Path, found: dict[str, Any] | None, wanted: dict[str, Any]) -> None:
+    if found is None:
+        raise SerBatchError(f"{path} has been damaged: begin anew with --restart")
+    names = differences(found, wanted)
+    if names:
+        changes = "; ".join(
+            f"{FIELDS.get(name, name)} was {found.get(name)}, is now {wanted.get(name)}" for name in names
+        )
+        raise SerBatchError(
+            f"{path.parent.parent} holds results made with other settings ({changes}): "
+            "give another folder with -o, repeat the earlier settings, or begin anew with --restart"
+        )
 
 
 def _is_at(path: Path, file: int) -> bool:

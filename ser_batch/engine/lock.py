@@ -35,10 +35,10 @@ def locked(path: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno not in NO_LOCKS_HERE:
                 raise
-            if _seems_alive(holder):
+            if seems_alive(holder):
                 raise _held(path, holder, f"if it is no more, delete {path}") from None
         file.truncate(0)
-        file.write(f"{os.getpid()}\n{platform.node()}\n{time.strftime('%Y-%m-%d %H:%M:%S %z')}\n")
+        file.write(signature())
         file.flush()
         try:
             yield
@@ -55,7 +55,13 @@ def _held(path: Path, holder: str, advice: str) -> SerBatchError:
     )
 
 
-def _seems_alive(holder: str) -> bool:
+def signature() -> str:
+    """Who holds a lock: process, host and time."""
+    return f"{os.getpid()}\n{platform.node()}\n{time.strftime('%Y-%m-%d %H:%M:%S %z')}\n"
+
+
+def seems_alive(holder: str) -> bool:
+    """Whether the holder that a signature tells of is at work, as far as can be known here."""
     if not holder:
         return False
     pid, host, _ = holder.splitlines()

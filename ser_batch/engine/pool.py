@@ -5,10 +5,11 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection, wait
 
 from ser_batch.corpus.find import Source
+from ser_batch.corpus.url import is_url
 from ser_batch.engine import processes
 from ser_batch.engine.job import Settings
 from ser_batch.engine.result import Failure, Outcome
@@ -31,58 +32,80 @@ def annotate(
     timeout: float,
     stopped: Callable[[], bool],
 ) -> Generator[tuple[Source, Outcome], None, None]:
-    """Annotate files in `jobs` processes; each comes out exactly once, in the order of completion.
+    """Annotate files in `jobs` processes, which are started and ended here: see `Pool`."""
+    with closing(Pool(settings, jobs, timeout)) as pool:
+        yield from pool.annotate(sources, stopped)
 
-    A file whose worker dies, or that exceeds its time, is tried once more when all others are done, with
-    nothing else in its worker; then it is a failure. The files behind it are given to another worker.
 
-    Args:
-        sources: the files; taken as they are needed.
-        settings: what the workers are made from.
-        jobs: number of processes, each with one numerical thread.
-        timeout: seconds that any file may go without giving a window of audio, besides time in proportion to its
-            size.
-        stopped: asked several times a second; once true, the file that each worker is at is finished, and no more.
+class Pool:
+    """Worker processes, each with one numerical thread, that stay for the next files."""
 
-    Raises:
-        SerBatchError: the workers cannot start.
-    """
-    chunks = _chunks(sources)
-    again: deque[list[Source]] = deque()  # left behind by a dead worker
-    suspects: deque[Source] = deque()  # what a dead worker was working on
-    suspected: set[str] = set()
-    workers: list[_Process] = []
-    failed_starts, may_fail = 0, 0
-    try:
-        workers.extend(_Process(settings, timeout) for _ in range(jobs))
+    def __init__(self, settings: Settings, jobs: int, timeout: float):
+        """Start the processes.
+
+        Args:
+            settings: what the workers are made from.
+            jobs: number of processes.
+            timeout: seconds that any file may go without giving a window of audio, besides time in proportion to
+                its size.
+        """
+        self._settings, self._timeout = settings, timeout
+        self._workers: list[_Process] = []
+        self._failed_starts = self._may_fail = 0
+        try:
+            self._workers.extend(_Process(settings, timeout) for _ in range(jobs))
+        except BaseException:
+            self.close()
+            raise
+
+    def annotate(
+        self, sources: Iterable[Source], stopped: Callable[[], bool]
+    ) -> Generator[tuple[Source, Outcome], None, None]:
+        """Annotate files; each comes out exactly once, in the order of completion.
+
+        A file whose worker dies, or that exceeds its time, is tried once more when all others are done, with
+        nothing else in its worker; then it is a failure. The files behind it are given to another worker.
+
+        Args:
+            sources: the files; taken as they are needed.
+            stopped: asked several times a second; once true, the file that each worker is at is finished, and no
+                more: the pool is of no further use.
+
+        Raises:
+            SerBatchError: the workers cannot start.
+        """
+        new = chunks(sources)
+        again: deque[list[Source]] = deque()  # left behind by a dead worker
+        suspects: deque[Source] = deque()  # what a dead worker was working on
+        suspected: set[str] = set()
         while True:
             # those that are known to work come first
-            for worker in sorted(workers, key=lambda worker: not worker.started):
+            for worker in sorted(self._workers, key=lambda worker: not worker.started):
                 if stopped():
                     worker.forget_queue()
                     continue
                 while worker.wants_more():
-                    chunk = again.popleft() if again else next(chunks, None)
+                    chunk = again.popleft() if again else next(new, None)
                     if chunk is None and suspects and not worker.files:
                         chunk = [suspects.popleft()]
                     if chunk is None:
                         break
                     worker.give(chunk)
-            if not any(worker.files for worker in workers):
+            if not any(worker.files for worker in self._workers):
                 return
-            for i in _ready(workers):
-                worker = workers[i]
+            for i in _ready(self._workers):
+                worker = self._workers[i]
                 done = worker.receive()
                 if done:
                     yield done
                 if worker.started:
-                    failed_starts, may_fail = 0, STARTS * jobs
+                    self._failed_starts, self._may_fail = 0, STARTS * len(self._workers)
                 if not worker.end:
                     continue
-                workers[i] = _Process(settings, timeout)
+                self._workers[i] = _Process(self._settings, self._timeout)
                 if not worker.started:
-                    failed_starts += 1
-                    if failed_starts > may_fail and not stopped():
+                    self._failed_starts += 1
+                    if self._failed_starts > self._may_fail and not stopped():
                         raise SerBatchError(f"the workers cannot start: {worker.end.message}")
                 elif worker.files:
                     suspect = worker.files.popleft()
@@ -93,12 +116,14 @@ def annotate(
                         suspects.append(suspect)
                 if worker.files:
                     again.append(list(worker.files))
-    finally:
-        for worker in workers:
+
+    def close(self) -> None:
+        """End the processes at once."""
+        for worker in self._workers:
             worker.kill()
 
 
-def _chunks(sources: Iterable[Source]) -> Iterator[list[Source]]:
+def chunks(sources: Iterable[Source]) -> Iterator[list[Source]]:
     """Group files so that a chunk is worth a message but no worker is left with much more than the others."""
     chunk: list[Source] = []
     size = 0
@@ -150,7 +175,9 @@ class _Process:
         raise SerBatchError(f"cannot start a process ({reason}): use fewer --jobs")
 
     def wants_more(self) -> bool:
-        """Whether it would soon run out of work."""
+        """Whether it would soon run out of work; it fetches one object while it is at another."""
+        if len(self.files) == 1 and is_url(self.files[0].path):
+            return True
         return len(self.files) < CHUNK_FILES // 2 and sum(source.size for source in self.files) < CHUNK_BYTES
 
     def give(self, chunk: list[Source]) -> None:
@@ -227,18 +254,30 @@ def _serve(pipe: Connection, settings: Settings, parent: int) -> None:
         return
     processes.limit_memory(MEMORY_LIMIT)
     last_beat = time.monotonic()
+    path = ""
+    queue: deque[str] = deque()
 
     def beat() -> None:
         nonlocal last_beat
         if time.monotonic() >= last_beat + BEAT_SECONDS:
             pipe.send(None)
             last_beat = time.monotonic()
+            look_ahead()
+
+    def look_ahead() -> None:
+        if is_url(path):
+            while pipe.poll():
+                queue.extend(pipe.recv())
+            if queue:
+                worker.expect(queue[0])
 
     pipe.send(None)
     with suppress(EOFError):
         while True:
-            for path in pipe.recv():
-                try:
-                    pipe.send(worker.annotate(path, beat))
-                except MemoryError:
-                    os._exit(OUT_OF_MEMORY)
+            queue.extend(pipe.recv() if not queue else ())
+            path = queue.popleft()
+            try:
+                look_ahead()
+                pipe.send(worker.annotate(path, beat))
+            except MemoryError:
+                os._exit(OUT_OF_MEMORY)

@@ -11,6 +11,7 @@ from typing import Any
 
 import ser_batch
 from ser_batch.audio.front_end import FRONT_END
+from ser_batch.corpus.url import redacted, redacted_command
 from ser_batch.engine.job import Options, Settings, Summary
 from ser_batch.model.bundle import Bundle
 from ser_batch.output.replace import Replacement
@@ -37,30 +38,55 @@ def fingerprint(settings: Settings, bundle: Bundle, root: str) -> dict[str, Any]
 
 
 def write(
-    path: Path, began: float, options: Options, settings: Settings, bundle: Bundle, summary: Summary
+    path: Path,
+    began: float,
+    root: str,
+    options: Options,
+    settings: Settings,
+    bundle: Bundle,
+    summary: Summary,
 ) -> None:
-    """Write `run.json`."""
-    document = {
+    """Write `run.json`; `root` is the folder that the names in the tables are relative to."""
+    save(
+        path,
+        {
+            **here(began),
+            "root": redacted(root),
+            "options": {**asdict(options), "denoise": settings.denoise},
+            "model": {
+                "name": bundle.name,
+                "sha256": bundle.sha256,
+                "labels": bundle.labels,
+                "temperature": bundle.temperature,
+                "denoise": bundle.denoise,
+            },
+            "front_end": FRONT_END,
+            **outcome(summary),
+        },
+    )
+
+
+def here(began: float) -> dict[str, Any]:
+    """What runs, and where; since when, in seconds since 1970."""
+    return {
         "schema_version": SCHEMA_VERSION,
         "ser_batch": ser_batch.__version__,
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "platform": platform.platform(),
-        "command": sys.argv,
+        "command": redacted_command(sys.argv),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
-        "options": {**asdict(options), "denoise": settings.denoise},
-        "model": {
-            "name": bundle.name,
-            "sha256": bundle.sha256,
-            "labels": bundle.labels,
-            "temperature": bundle.temperature,
-            "denoise": bundle.denoise,
-        },
-        "front_end": FRONT_END,
+    }
+
+
+def outcome(summary: Summary) -> dict[str, Any]:
+    """What came out."""
+    return {
         "counts": {
             "files": summary.files,
             "segments": summary.segments,
             "silent": summary.silent,
+            "uncertain": summary.uncertain,
             "failed": summary.failed,
             "resumed": summary.resumed,
         },
@@ -72,6 +98,10 @@ def write(
         "exit_code": summary.exit_code,
         "stopped": summary.stopped,
     }
+
+
+def save(path: Path, document: dict[str, Any]) -> None:
+    """Write a `run.json`, whole or not at all."""
     replacement = Replacement(path)
     replacement.file.write(json.dumps(document, indent=2, default=str) + "\n")
     replacement.close()

@@ -4,19 +4,22 @@ import errno
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ser_batch.audio.denoise import ENGINES
 from ser_batch.audio.front_end import WINDOW_SECONDS
-from ser_batch.engine import pool, processes, provenance
+from ser_batch.corpus.url import redacted
+from ser_batch.engine import engines, processes, provenance
 from ser_batch.engine.job import Options, Settings, Summary
 from ser_batch.engine.journal import Journal
 from ser_batch.engine.lock import locked
 from ser_batch.engine.plan import Plan
-from ser_batch.engine.progress import Progress
+from ser_batch.engine.progress import Progress, Work, survey
 from ser_batch.engine.result import Failure
+from ser_batch.engine.shards import Place, parse
 from ser_batch.engine.signals import sigterm_interrupts, stop_on_signal
-from ser_batch.engine.tables import write_tables
+from ser_batch.engine.tables import check_formats, write_tables
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.bundle import Bundle, load_bundle
 
@@ -35,33 +38,56 @@ def run(paths: Iterable[str], folder: Path, options: Options, progress: Progress
             another run is writing to, or that holds the results of other settings.
     """
     began = time.time()
+    shard = parse(options.shard)
+    options = replace(options, shard=shard and str(shard))  # what `auto` stood for
+    place = Place(folder, shard)
+    bundle, settings = prepare(options, progress)
+    summary = Summary(place.tables)
+    with interruptible(summary), writing(folder):
+        place.make()
+        with locked(place.lock):
+            plan = Plan(paths, options.include, options.exclude, shard and shard.holds)
+            if not plan.n_found:
+                raise no_audio(plan)
+            if options.restart:
+                place.journal.unlink(missing_ok=True)
+            fingerprint = provenance.fingerprint(settings, bundle, plan.root)
+            with closing(Journal(place.journal, fingerprint)) as journal:
+                place.begin()
+                summary.resumed = plan.resume(journal.records(), options.retry_failed)
+                name = redacted if options.absolute else plan.name
+                work = survey(plan.todo(), plan.unreadable, summary.resumed, bundle.labels, name)
+                _annotate(plan, work, journal, settings, options, progress, summary)
+                if not (summary.interrupted or summary.stopped):
+                    write_tables(plan.results(journal), name, bundle.labels, options.formats, summary, options.view)
+            summary.wall_seconds = time.time() - began
+            provenance.write(place.tables / "run.json", began, plan.root, options, settings, bundle, summary)
+            if not (summary.interrupted or summary.stopped):
+                place.finish(plan)
+    return summary
+
+
+def prepare(options: Options, progress: Progress) -> tuple[Bundle, Settings]:
+    """The model and the settings; a warning, if it was not trained with such.
+
+    Raises:
+        UsageError: an unknown model or format, or options that make no sense.
+        SerBatchError: the model is broken.
+    """
+    check_formats(options.formats)
     bundle = load_bundle(options.model)
     settings = settings_of(options, bundle)
     if (settings.denoise == "off") != (bundle.denoise == "off"):
         progress.warn(
             f"{bundle.name} was trained with denoise {bundle.denoise}; with {settings.denoise} its labels are worse"
         )
-    summary = Summary(folder)
-    hidden = folder / ".journal"
-    with _interruptible(summary), _writing(folder):
-        hidden.mkdir(parents=True, exist_ok=True)
-        with locked(hidden / "lock"):
-            plan = Plan(paths, options.include, options.exclude)
-            if not plan:
-                place = plan.root or "an empty list"
-                raise SerBatchError(f"no audio files in {place}: check the path, --include and --exclude")
-            if options.restart:
-                (hidden / "run.journal").unlink(missing_ok=True)
-            fingerprint = provenance.fingerprint(settings, bundle, plan.root)
-            with closing(Journal(hidden / "run.journal", fingerprint)) as journal:
-                summary.resumed = plan.resume(journal, options.retry_failed)
-                _annotate(plan, journal, settings, options, progress, summary)
-                if not (summary.interrupted or summary.stopped):
-                    name = str if options.absolute else plan.name
-                    write_tables(plan.results(journal), name, bundle.labels, options.formats, summary)
-            summary.wall_seconds = time.time() - began
-            provenance.write(folder / "run.json", began, options, settings, bundle, summary)
-    return summary
+    return bundle, settings
+
+
+def no_audio(plan: Plan) -> SerBatchError:
+    """What to say of a plan of nothing."""
+    where = plan.root or "an empty list"
+    return SerBatchError(f"no audio files in {where}: check the path, --include and --exclude")
 
 
 def settings_of(options: Options, bundle: Bundle) -> Settings:
@@ -83,7 +109,7 @@ def settings_of(options: Options, bundle: Bundle) -> Settings:
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Iterator[None]:
     """Turn what the file system has against the folder into what the user can do about it."""
     try:
         yield
@@ -95,7 +121,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _interruptible(summary: Summary) -> Iterator[None]:
+def interruptible(summary: Summary) -> Iterator[None]:
     """Ctrl-C or SIGTERM while no file is in work stops at once, as a second Ctrl-C does: the journal is whole."""
     try:
         with sigterm_interrupts():
@@ -105,18 +131,24 @@ def _interruptible(summary: Summary) -> Iterator[None]:
 
 
 def _annotate(
-    plan: Plan, journal: Journal, settings: Settings, options: Options, progress: Progress, summary: Summary
+    plan: Plan,
+    work: Work,
+    journal: Journal,
+    settings: Settings,
+    options: Options,
+    progress: Progress,
+    summary: Summary,
 ) -> None:
     """Have the files done that are not, and note in the summary if not all of them could be."""
-    left = size = 0
-    for source in plan.todo():
-        left, size = left + 1, size + source.size
+    left = work.files
+    engine = engines.chosen(options)
     jobs = min(options.jobs or processes.cores(), left)
     last_failure = ""
-    progress.begin(left, size)
+    progress.begin(work)
 
     def stopped() -> bool:
         journal.sync_when_due()
+        progress.tick()
         if signalled.is_set():
             progress.stopping()
         return signalled.is_set() or plan.n_failed > options.failures_allowed
@@ -124,7 +156,7 @@ def _annotate(
     try:
         with (
             stop_on_signal() as signalled,
-            closing(pool.annotate(plan.todo(), settings, jobs, options.timeout, stopped)) as results,
+            closing(engine(plan.todo(), settings, jobs, options.timeout, stopped)) as results,
         ):
             for source, outcome in results:
                 plan.add(source, outcome, journal)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ from ser_batch.audio import features
 from ser_batch.audio.activity import speech_ratio
 from ser_batch.audio.decode import DecodeError, blocks
 from ser_batch.audio.windows import windows
+from ser_batch.corpus.remote import explained
+from ser_batch.corpus.url import is_url
 from ser_batch.engine.job import Settings
 from ser_batch.engine.result import SHARE, Annotation, Failure, Outcome, in_shares
+from ser_batch.engine.spool import Spool
 from ser_batch.errors import SerBatchError
 from ser_batch.model.bundle import load_bundle
 from ser_batch.model.runtime import Network, softmax
@@ -40,14 +44,32 @@ class Worker:
         self._temperature = bundle.temperature
         self._n_labels = len(bundle.labels)
         self._network = Network(bundle.network_path, bundle.features, self._n_labels)
+        self._spool = Spool()
+
+    def expect(self, path: str) -> None:
+        """Fetch what will be annotated next, if it is in a store."""
+        if is_url(path):
+            with suppress(Exception):  # then it will fail again when it is asked for
+                self._spool.expect(path)
 
     def annotate(self, path: str, alive: Callable[[], None] = lambda: None) -> Outcome:
         """Annotate one file; whatever is wrong with it is returned, never raised, but for MemoryError.
 
         Args:
-            path: of the file.
-            alive: called after each window.
+            path: of the file, or its URL.
+            alive: called after each window, and while bytes come from a store.
         """
+        if not is_url(path):
+            return self._annotate_file(path, alive)
+        try:
+            with self._spool.local(path, alive) as copy:
+                return self._annotate_file(copy, alive)
+        except MemoryError:
+            raise
+        except Exception as error:
+            return Failure("read", *explained(error))
+
+    def _annotate_file(self, path: str, alive: Callable[[], None]) -> Outcome:
         pauses = iter(RETRY_SECONDS)
         while True:
             try:

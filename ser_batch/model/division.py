@@ -32,7 +32,7 @@ def divide(table: FeatureTable, options: TrainOptions) -> dict[str, Mask]:
 def folds_of(table: FeatureTable, options: TrainOptions) -> dict[str, Mask]:
     """The corpus's own folds, or as many as the options say: for each name a bool mask over the table."""
     own = table.attributes.get("fold")
-    return splits.speaker_folds(table.speakers, options.folds, options.seed, own, _strata(table))
+    return splits.speaker_folds(table.speakers, options.folds, options.seed, own, strata_of(table))
 
 
 def hold_out(table: FeatureTable, test: Mask, options: TrainOptions) -> dict[str, Mask]:
@@ -47,10 +47,10 @@ def hold_out(table: FeatureTable, test: Mask, options: TrainOptions) -> dict[str
 
 
 def _by_speaker(table: FeatureTable, shares: Mapping[str, float], seed: int) -> dict[str, Mask]:
-    return splits.split_speakers(table.speakers, shares, seed, _strata(table))
+    return splits.split_speakers(table.speakers, shares, seed, strata_of(table))
 
 
-def _strata(table: FeatureTable) -> list[str]:
+def strata_of(table: FeatureTable) -> list[str]:
     """Corpus and sex of each clip's speaker, as far as they are known: every part holds them in proportion."""
     unknown = [""] * len(table)
     columns = (table.attributes.get(name, unknown) for name in ("corpus", "sex"))

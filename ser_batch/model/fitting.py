@@ -14,9 +14,11 @@ from ser_batch.model import calibrate, export, metrics, plots
 from ser_batch.model.batches import Batches, auxiliary_targets, balanced_weights, soft_targets
 from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
 from ser_batch.model.card import make_card
+from ser_batch.model.division import strata_of
 from ser_batch.model.evaluate import evaluate, logits_of
 from ser_batch.model.options import QUIETEST_CELL_DB, LargeArchitecture
 from ser_batch.model.runtime import Network
+from ser_batch.model.soft_labels import out_of_fold
 from ser_batch.model.splits import Mask
 from ser_batch.model.table import FeatureTable
 from ser_batch.model.task import Task
@@ -28,6 +30,7 @@ KERAS_FILE = "model.keras"
 CHECKPOINT_FILE = "checkpoint.npz"
 VERIFIED_CLIPS = 16
 PREDICTED_TOGETHER = 64
+STANDARD_CLIPS = 256
 
 Array = NDArray[np.float32]
 
@@ -102,11 +105,12 @@ def _train_network(
 ) -> tuple["keras.Model", list[dict[str, float]], int]:
     import keras
 
-    from ser_batch.model import loop, network
+    from ser_batch.model import large, loop, network
 
     auxiliary = auxiliary_targets(task.table, task.options.auxiliary)
     table, options, n_classes = task.table, task.options, len(task.labels)
     rows = np.flatnonzero(parts["train"])
+    targets = _targets(task, rows)
     validation = np.flatnonzero(parts["validation"])
     keras.utils.set_random_seed(options.seed)
     policy = keras.config.dtype_policy()
@@ -122,7 +126,7 @@ def _train_network(
     batches = Batches(
         table,
         rows,
-        soft_targets(table, task.labels, options.votes, options.label_smoothing),
+        targets,
         balanced_weights(task.classes[rows], n_classes) if options.class_weights else np.ones(n_classes, "f"),
         min(options.batch_size, len(rows)),
         options.augmentation,
@@ -156,15 +160,32 @@ def _train_network(
     # whatever it was trained in, a network is kept and exported in float32
     plain = _build(task, front_end.N_FRAMES)
     plain.set_weights(model.get_weights())
+    if task.encoder and isinstance(options.architecture, LargeArchitecture):
+        large.take_back(plain, task.encoder, options.architecture.kept_change)
     return plain, history, best_epoch
+
+
+def _targets(task: Task, rows: NDArray[np.int64]) -> Array:
+    """What the network shall answer for each clip of the table; with a teacher, partly what that finds in it."""
+    table, options = task.table, task.options
+    targets = soft_targets(table, task.labels, options.votes, options.label_smoothing)
+    if task.teacher and options.imitate_labels:
+        own = table.select(rows)
+        heard = out_of_fold(
+            task.teacher.statistics[rows], targets[rows], own.speakers, options.seed, strata_of(own)
+        )
+        targets[rows] += options.imitate_labels * (heard - targets[rows])
+    return targets
 
 
 def _prepare(model: "keras.Model", task: Task, rows: NDArray[np.int64]) -> None:
     """Give a new network what it is not to learn from the clips' labels."""
-    from ser_batch.model import network, whisper
+    from ser_batch.model import large, network, whisper
 
     if task.encoder:
         whisper.load(model, task.encoder)
+        some = np.random.default_rng(task.options.seed).permutation(rows)[:STANDARD_CLIPS]
+        large.set_standards(model, features.network_input(task.table.log_mel(some), task.options.features))
     elif task.start is None:
         network.set_normaliser(model, *band_statistics(task.table, rows))
 

@@ -4,11 +4,13 @@ Source of the encoder: A. Radford et al., 2022 (see `ser_batch.model.whisper`); 
 network by learned weights: S. Yang et al., "SUPERB", Interspeech 2021.
 """
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
+from numpy.typing import NDArray
 
 from ser_batch.audio.front_end import HOP, N_FRAMES, N_MELS
 from ser_batch.model import whisper
@@ -30,20 +32,47 @@ def build(
     heard = EncoderFrames(name="encoder_heard", dtype="float32")(heard)
     outputs = whisper.encode(bands)
     x = LayerSum(name="layers", dtype="float32")(
-        [BatchNorm(momentum=BATCH_NORM_MOMENTUM)(each) for each in outputs]
+        [Standardise(name=f"standard_{i}", dtype="float32")(each) for i, each in enumerate(outputs)]
     )
     x = layers.Dropout(sizes.frame_dropout)(x)
-    x = layers.Dense(sizes.width, activation=whisper.gelu)(x)
-    scores = layers.Dense(sizes.heads)(x)
+    x = _dense(sizes.width, activation=whisper.gelu)(x)
+    scores = _dense(sizes.heads)(x)
     x = AttentiveStatistics(name="pool", dtype="float32")(x, scores, heard)
     x = BatchNorm(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.Dropout(sizes.dropout)(x)
-    x = layers.Dense(sizes.hidden, activation="relu")(x)
+    x = _dense(sizes.hidden, activation="relu")(x)
     x = layers.Dropout(sizes.dropout, name="clip")(x)
-    # begun near zero, the head teaches the encoder nothing before it knows something
-    small = keras.initializers.RandomNormal(stddev=0.01)
-    logits = layers.Dense(n_classes, kernel_initializer=small, dtype="float32", name="logits")(x)
-    return keras.Model(inputs, logits, name="ser_batch")
+    return keras.Model(inputs, _dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
+
+
+def _dense(units: int, **options: Any) -> layers.Dense:
+    """Begun small, as PyTorch does: Glorot's weights would shake the encoder before the head knows anything."""
+    small = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+    return layers.Dense(units, kernel_initializer=small, **options)
+
+
+def set_standards(model: keras.Model, features: NDArray[np.float32]) -> None:
+    """Set mean and deviation of what each layer of the encoder makes of some clips, `[clips, 188, 128]`.
+
+    Batch norm in their place would change what the encoder is worth while it is trained, and forbids `take_back`.
+    """
+    named = [model.get_layer(f"standard_{i}") for i in range(whisper.OUTPUTS)]
+    inside = keras.Model(model.input, [[layer.input for layer in named], model.get_layer("encoder_heard").output])
+    outputs, heard = inside.predict_on_batch(features)
+    for layer, output in zip(named, outputs, strict=True):
+        frames = output[heard[..., 0] > 0]
+        layer.set_weights([frames.mean(axis=0), frames.std(axis=0)])
+
+
+def take_back(model: keras.Model, encoder: Path, kept: float) -> None:
+    """Take back all but a share of what training changed in the encoder, which then forgets less of other speech.
+
+    Source: M. Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
+    """
+    trained = model.get_weights()
+    whisper.load(model, encoder)
+    begun = model.get_weights()
+    model.set_weights([old + kept * (new - old) for old, new in zip(begun, trained, strict=True)])
 
 
 @keras.saving.register_keras_serializable("ser_batch")
@@ -55,6 +84,20 @@ class EncoderFrames(layers.Layer):
         n_frames = ops.shape(heard)[1]
         middle = ops.cast(ops.arange(whisper.frames_of(n_frames)), "float32") * (2 * whisper.HOP / HOP) + 0.8
         return ops.take(heard, ops.minimum(ops.cast(middle, "int32"), n_frames - 1), axis=1)
+
+
+@keras.saving.register_keras_serializable("ser_batch")
+class Standardise(layers.Layer):
+    """Frames `[batch, n, width]` with mean 0 and deviation 1 in each channel, as far as they once had them."""
+
+    def build(self, shape: Any) -> None:
+        """Make room for the statistics."""
+        self.mean = self.add_weight(shape=shape[-1:], initializer="zeros", trainable=False, name="mean")
+        self.deviation = self.add_weight(shape=shape[-1:], initializer="ones", trainable=False, name="deviation")
+
+    def call(self, x: Any) -> Any:
+        """Shift and scale."""
+        return (x - self.mean) / (self.deviation + 1e-2)
 
 
 @keras.saving.register_keras_serializable("ser_batch")

@@ -1,6 +1,7 @@
 """The loop over epochs: one optimizer step a batch, a look at the validation speakers, a checkpoint."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -38,7 +39,7 @@ class State:
     best: list[Array]
     best_epoch: int
 
-    best_uar: float = 0.0
+    best_loss: float = math.inf
 
     @property
     def epoch(self) -> int:
@@ -46,10 +47,14 @@ class State:
         return len(self.history)
 
     def add(self, row: Row) -> None:
-        """Take in an epoch; without validation the latest is the best."""
+        """Take in an epoch; without validation the latest is the best.
+
+        By loss, since the UAR of a few validation speakers is mostly chance.
+        """
         self.history.append(row)
-        if row.get("val_uar", 0.0) >= self.best_uar:
-            self.best_uar = row.get("val_uar", 0.0)
+        loss = row.get("val_loss", -math.inf)
+        if loss <= self.best_loss:
+            self.best_loss = loss
             self.best, self.best_epoch = [array.copy() for array in self.average], self.epoch
 
 
@@ -133,7 +138,7 @@ def _train_epoch(
         step = state.epoch * len(batches) + seen
         _average(state.average, model.get_weights(), min(options.average, (1 + step) / (10 + step)))
         bar.update()
-        shown = {**means, **({"val_uar": state.best_uar} if state.history else {})}
+        shown = {**means, **({"val_loss": state.best_loss} if state.history else {})}
         bar.set_postfix({name: f"{value:.3f}" for name, value in shown.items()})
     return means
 
@@ -146,13 +151,16 @@ def _compile(model: keras.Model, options: TrainOptions, steps: int) -> None:
         warmup_steps=warm_up,
         decay_steps=max(1, options.epochs * steps - warm_up),
     )
+    spared: list[Any] = []
     usual = {"weight_decay": options.weight_decay, "beta_2": 0.99, "global_clipnorm": GRADIENT_NORM}
     if isinstance(options.architecture, LargeArchitecture):
         share = partial(large.learning_rate_share, sizes=options.architecture)
         optimizer = LayerwiseAdamW(schedule, share, **usual)
+        # what was trained before is not drawn towards zero
+        spared = [variable for variable in model.trainable_variables if share(variable.path) < 1]
     else:
         optimizer = keras.optimizers.AdamW(schedule, **usual)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(spared, ["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
     losses = {
         "logits": (keras.losses.CategoricalCrossentropy(from_logits=True), 1.0),
@@ -195,7 +203,7 @@ def _save(model: keras.Model, state: State, checkpoint: Path, identity: dict[str
         "identity": identity,
         "history": state.history,
         "best_epoch": state.best_epoch,
-        "best_uar": state.best_uar,
+        "best_loss": state.best_loss,
     }
     partial = checkpoint.with_name(checkpoint.name + ".partial")
     with partial.open("wb") as file:
@@ -225,7 +233,7 @@ def _restore(model: keras.Model, checkpoint: Path, identity: dict[str, Any]) -> 
             [stored[f"average_{i}"] for i in weights],
             [stored[f"best_{i}"] for i in weights],
             about["best_epoch"],
-            about["best_uar"],
+            about["best_loss"],
         )
 
 

@@ -50,6 +50,7 @@ class LargeArchitecture:
         dropout: before and after the hidden units.
         encoder_rate: learning rate of the encoder's last layer, a share of the head's;
         rate_decay: and of each layer before it, a share of the one after.
+        kept_change: share of what the training changed in the encoder that is kept in the end.
     """
 
     width: int = 256
@@ -57,8 +58,9 @@ class LargeArchitecture:
     hidden: int = 256
     frame_dropout: float = 0.2
     dropout: float = 0.5
-    encoder_rate: float = 0.13
+    encoder_rate: float = 0.15
     rate_decay: float = 0.8
+    kept_change: float = 0.85
 
 
 def recorded_architecture(card: dict[str, Any]) -> Architecture | LargeArchitecture:
@@ -76,7 +78,7 @@ class TrainOptions:
 
     Attributes:
         epochs: at most; the learning rate falls to zero over so many.
-        patience: epochs without a better UAR on the validation speakers after which training stops.
+        patience: epochs without a lower loss on the validation speakers after which training stops.
         batch_size: clips.
         learning_rate: its peak, after a tenth of the epochs.
         weight_decay: of AdamW; biases and batch norms have none.
@@ -96,7 +98,8 @@ class TrainOptions:
         folds: how many, where the corpus has none of its own.
         seed: of the split, the initial weights, the order and the augmentation.
         imitate_frames: weight of imitating a teacher frame by frame, where there is a teacher;
-        imitate_clip: and of imitating it clip by clip.
+        imitate_clip: and of imitating it clip by clip;
+        imitate_labels: share of the target that goes to what it lets other speakers' clips say of a clip.
         auxiliary: attributes of the corpus, such as `sex`, to tell besides the emotion while training,
         auxiliary_weight: and what each of them counts beside it.
         mixed_precision: compute in bfloat16 where it is safe.
@@ -125,6 +128,7 @@ class TrainOptions:
     seed: int = 0
     imitate_frames: float = 1.0
     imitate_clip: float = 0.5
+    imitate_labels: float = 0.5
     auxiliary: tuple[str, ...] = ()
     auxiliary_weight: float = 0.1
     mixed_precision: bool = False

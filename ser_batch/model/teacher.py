@@ -1,7 +1,7 @@
 """A teacher: what a large network, trained on other data, makes of each clip, for a small one to imitate.
 
 Imitating its inner representation (A. Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015) needs no
-labels, so nothing about the emotion of a held-out speaker can leak through it.
+labels, so nothing about the emotion of a held-out speaker can leak through it. Of labels see `soft_labels`.
 """
 
 import zipfile
@@ -35,13 +35,15 @@ class Teacher:
         source: what the teacher is, with its licence; for the card.
         names: of the clips, as in their feature table.
         frames: float16 `[clips, 75, 96]`, 25 frames a second.
-        clips: float32 `[clips, 64]`, of the mean and the deviation over each clip's true frames.
+        clips: float32 `[clips, 64]`, of the statistics.
+        statistics: float16 `[clips, 3072]`, mean and deviation over each clip's true frames, as they are.
     """
 
     source: str
     names: list[str]
     frames: NDArray[np.float16]
     clips: Array
+    statistics: NDArray[np.float16]
 
     def save(self, path: Path) -> None:
         """Write it to one `.npz` file."""
@@ -51,6 +53,7 @@ class Teacher:
             names=np.array(self.names),
             frames=self.frames,
             clips=self.clips,
+            statistics=self.statistics,
         )
 
     @classmethod
@@ -64,7 +67,8 @@ class Teacher:
             with np.load(path) as stored:
                 place = {name: row for row, name in enumerate(stored["names"].tolist())}
                 rows = np.array([place[name] for name in table.names])
-                return cls(str(stored["source"]), table.names, stored["frames"][rows], stored["clips"][rows])
+                arrays = [stored[name][rows] for name in ("frames", "clips", "statistics")]
+                return cls(str(stored["source"]), table.names, *arrays)
         except KeyError as error:
             raise SerBatchError(f"{path} has no {error}: make the teacher from this table") from None
         except (OSError, ValueError, zipfile.BadZipFile) as error:
@@ -116,7 +120,7 @@ def _components(said: NDArray[np.float16], table: FeatureTable) -> Teacher:
     pooled = [clip[mask].astype(np.float32) for clip, mask in zip(said, heard, strict=True)]
     statistics = np.stack([np.concatenate([clip.mean(axis=0), clip.std(axis=0)]) for clip in pooled])
     clips = _principal(statistics, CLIP_COMPONENTS)(statistics)
-    return Teacher(WHISPER, table.names, frames, clips)
+    return Teacher(WHISPER, table.names, frames, clips, statistics.astype(np.float16))
 
 
 def _principal(values: Array, n_components: int) -> Callable[[Array], Array]:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ser_batch.audio import features, front_end
 from ser_batch.errors import SerBatchError
-from ser_batch.model.options import QUIETEST_CELL_DB
 
 WIDTH, HEADS, LAYERS, MELS = 384, 6, 4, 80  # tiny.en
+OUTPUTS = 4  # layers 2 to 4, and the last norm
 HOP = 160
 N_FRAMES = 150  # of its encoder, 50 a second, in a window
 
@@ -65,13 +65,13 @@ class WhisperMel(layers.Layer):
     """Our log-mel as Whisper wants its own: `[batch, frames, 128]` in dB to `[batch, 2 n, 80]`, 100 frames a second.
 
     The level is relative to the loudest cell in both. The windows of the two transforms differ, which this cannot
-    undo. Nothing below the quietest cell is shown: there lies the room, not the voice.
+    undo.
     """
 
     def call(self, bands: Any) -> Any:
         """Interpolate between bands and between frames, and scale as Whisper does."""
         n_frames = ops.shape(bands)[1]
-        mel = ops.maximum(bands, QUIETEST_CELL_DB) @ ops.convert_to_tensor(_band_weights())
+        mel = bands @ ops.convert_to_tensor(_band_weights())
         position = ops.cast(ops.arange(2 * frames_of(n_frames)), "float32") * (HOP / front_end.HOP)
         low = ops.minimum(ops.cast(position, "int32"), n_frames - 2)
         share = ops.minimum(position - ops.cast(low, "float32"), 1.0)[:, None]

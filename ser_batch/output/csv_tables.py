@@ -1,4 +1,4 @@
-"""`files.csv` and `segments.csv`: UTF-8, comma-separated, one header line."""
+"""Tables of text: UTF-8, one header line, separated by commas or tabs."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ser_batch.output.names import harmless_path, harmless_text, in_utf8
 from ser_batch.output.replace import Replacement
-from ser_batch.output.schema import FileRow, SegmentRow, file_columns, segment_columns, values
+from ser_batch.output.schema import FileRow, Schema, SegmentRow, Value
 
 DECIMALS = {"duration": 6, "start": 6, "end": 6}  # of a second; shares have four
 QUOTED = re.compile(
@@ -17,16 +17,16 @@ QUOTED = re.compile(
 class CsvTables:
     """Writes both tables, a row at a time; they appear under their names when complete."""
 
-    def __init__(self, folder: Path, labels: Sequence[str]):
-        self._n_labels = len(labels)
-        self._files = CsvTable(folder / "files.csv", file_columns(labels))
-        self._segments = CsvTable(folder / "segments.csv", segment_columns(labels))
+    def __init__(self, folder: Path, schema: Schema, suffix: str = ".csv", separator: str = ","):
+        self._schema = schema
+        self._files = CsvTable(folder / f"files{suffix}", schema.file_columns, separator)
+        self._segments = CsvTable(folder / f"segments{suffix}", schema.segment_columns, separator)
 
     def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
         """Append one file and its segments."""
-        self._files.write(values(file, self._n_labels))
+        self._files.write(self._schema.values(file))
         for segment in segments:
-            self._segments.write(values(segment, self._n_labels))
+            self._segments.write(self._schema.values(segment))
 
     def close(self) -> None:
         """Put the finished tables in place."""
@@ -35,24 +35,25 @@ class CsvTables:
 
 
 class CsvTable:
-    """One CSV file that appears under its name when it is complete."""
+    """One table that appears under its name when it is complete."""
 
-    def __init__(self, path: Path, columns: Sequence[str]):
+    def __init__(self, path: Path, columns: Sequence[str], separator: str = ","):
         self._replacement = Replacement(path)
         self._columns = columns
+        self._separator = separator
         self.write(columns)
 
-    def write(self, row: Sequence[str | int | float | None]) -> None:
+    def write(self, row: Sequence[Value]) -> None:
         """Append one row: fixed decimals for numbers, empty cells for None, nothing that a spreadsheet would run."""
         cells = (_cell(column, value) for column, value in zip(self._columns, row, strict=True))
-        self._replacement.file.write(",".join(cells) + "\n")
+        self._replacement.file.write(self._separator.join(cells) + "\n")
 
     def close(self) -> None:
         """Put the finished table in place."""
         self._replacement.close()
 
 
-def _cell(column: str, value: str | int | float | None) -> str:
+def _cell(column: str, value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.{DECIMALS.get(column, 4)}f}"
     if not isinstance(value, str):

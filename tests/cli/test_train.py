@@ -1,5 +1,6 @@
 import csv
 import json
+import signal
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 import soundfile
 
 from ser_batch.audio.windows import load
+from tests.running import wait_until
 
 
 def ser_batch(*arguments):
@@ -97,6 +99,20 @@ def test_waveform_augmentation_and_a_stored_table(corpus, tmp_path):
     )
     assert refused.returncode == 1
     assert "needs the corpus's files" in refused.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on(corpus, tmp_path):
+    model = tmp_path / "my model"
+    arguments = ("train", corpus, "-o", model, "--epochs", "500", "--test", "0.25", "--validation", "0.25")
+    command = [sys.executable, "-m", "ser_batch", *map(str, arguments), "--patience", "500"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_until((model / "checkpoint.npz").exists, 300)
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=60)[1].splitlines()[-1]
+    assert running.returncode == 130
+    assert "interrupted; to go on after the last whole epoch: ser-batch train " in said
+    assert said.endswith(f"-o '{model}' --epochs 500 --test 0.25 --validation 0.25 --patience 500 --resume")
 
 
 @pytest.mark.parametrize(("make", "said"), [

@@ -83,14 +83,14 @@ def test_what_is_done_is_not_done_again_until_it_changes(audio, journal):
     assert (names(plan), plan.n_failed) == ([], 1)
 
     again = Plan([str(audio)])
-    assert again.resume(journal, retry_failed=False) == 7
+    assert again.resume(journal.records(), retry_failed=False) == 7
     assert (names(again), again.n_failed) == ([], 1)
     assert list(map(str, again.results(journal))) == list(map(str, plan.results(journal)))
 
     (audio / "b.wav").write_text("longer than before")
     os.utime(audio / "a.wav", ns=(0, 1))
     again = Plan([str(audio)])
-    assert again.resume(journal, retry_failed=True) == 4
+    assert again.resume(journal.records(), retry_failed=True) == 4
     assert (names(again), again.n_failed) == (["a.wav", "a/z.wav", "b.wav"], 0)
 
 
@@ -99,7 +99,7 @@ def test_the_last_result_of_a_file_counts(audio, journal):
     for last, failed in ((annotation(), 0), (FAILURE, 1), (annotation(), 0)):
         journal.append("a.wav", source, last)
         plan = Plan([str(audio / "a.wav")])
-        assert plan.resume(journal, retry_failed=False) == 1
+        assert plan.resume(journal.records(), retry_failed=False) == 1
         assert plan.n_failed == failed
         ((_, outcome),) = plan.results(journal)
         assert type(outcome) is type(last)
@@ -111,7 +111,7 @@ def test_results_of_files_that_are_gone_play_no_role(audio, journal):
         plan.add(source, FAILURE, journal)
     (audio / "b.wav").unlink()
     again = Plan([str(audio)])
-    again.resume(journal, retry_failed=False)
+    again.resume(journal.records(), retry_failed=False)
     assert "b.wav" not in [again.name(path) for path, _ in again.results(journal)]
     assert again.n_failed == 6
 

@@ -182,7 +182,7 @@ def test_no_process_is_left(clips, settings):
 
 def test_chunks_hold_few_files_and_few_bytes():
     sources = [Source(str(k), size, 0) for k, size in enumerate([1_000] * 40 + [9_000_000] * 3)]
-    chunks = list(pool._chunks(sources))
+    chunks = list(pool.chunks(sources))
     assert [source for chunk in chunks for source in chunk] == sources
     assert max(map(len, chunks)) == pool.CHUNK_FILES
     assert all(sum(s.size for s in chunk[:-1]) < pool.CHUNK_BYTES for chunk in chunks)

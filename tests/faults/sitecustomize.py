@@ -30,6 +30,9 @@ def blocks(path):
         ctypes.string_at(0)
     elif fault == "deadly":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif fault == "parricide":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
     elif fault == "hungry":
         allocate(3_000)
     elif fault == "leaky":

@@ -38,24 +38,24 @@ def train(table, quick, tmp_path):
     return run
 
 
-def uars(*values):
-    """Validation that gives these UARs in turn, and is interrupted by None."""
+def losses(*values):
+    """Validation that gives these losses in turn, and is interrupted by None."""
     left = list(values)
 
     def validate():
         value = left.pop(0)
         if value is None:
             raise KeyboardInterrupt
-        return {"val_loss": 1.0, "val_accuracy": value, "val_uar": value}
+        return {"val_loss": value, "val_accuracy": 0.5, "val_uar": 0.5}
 
     return validate
 
 
 def test_a_resumed_training_ends_like_an_undisturbed_one(train):
-    whole, history, best = train(uars(0.2, 0.4, 0.3, 0.35), "whole")
+    whole, history, best = train(losses(1.2, 0.8, 1.0, 0.9), "whole")
     with pytest.raises(KeyboardInterrupt):
-        train(uars(0.2, 0.4, None), "halves")
-    resumed, resumed_history, resumed_best = train(uars(0.3, 0.35), "halves")
+        train(losses(1.2, 0.8, None), "halves")
+    resumed, resumed_history, resumed_best = train(losses(1.0, 0.9), "halves")
     assert best == resumed_best == 2
     for one, other in zip(whole, resumed, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
@@ -68,13 +68,13 @@ def test_a_resumed_training_ends_like_an_undisturbed_one(train):
 
 def test_a_checkpoint_of_another_training_is_refused(train):
     with pytest.raises(KeyboardInterrupt):
-        train(uars(0.2, None))
+        train(losses(1.2, None))
     with pytest.raises(SerBatchError, match="another clips"):
-        train(uars(0.2), identity={**IDENTITY, "clips": "others"})
+        train(losses(1.2), identity={**IDENTITY, "clips": "others"})
 
 
 def test_training_stops_when_validation_gets_no_better(train):
-    _, history, best = train(uars(0.5, 0.4, 0.6), patience=1)
+    _, history, best = train(losses(0.5, 0.6, 0.4), patience=1)
     assert (len(history), best) == (2, 1)
 
 

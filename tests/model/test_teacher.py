@@ -18,7 +18,8 @@ def teacher(table):
     seconds = (np.arange(N_FRAMES) + 0.5) / 25
     frames = np.broadcast_to(seconds[:, None], (len(table), N_FRAMES, 4)).astype(np.float16)
     clips = np.repeat(np.arange(len(table), dtype=np.float32)[:, None], 3, axis=1) / len(table)
-    return Teacher("a toy", table.names, frames, clips)
+    bands = np.stack([table.log_mel([row])[0, :70].mean(axis=0) for row in range(len(table))])
+    return Teacher("a toy", table.names, frames, clips, bands.astype(np.float16))
 
 
 def test_it_speaks_of_the_time_that_it_is_asked_about(teacher):

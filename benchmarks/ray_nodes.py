@@ -1,0 +1,54 @@
+"""Two nodes of a Ray cluster against one, for the same work.
+
+    python -m benchmarks.ray_nodes --pairs 3 --copies 60
+
+Starts two clusters on this machine, of one raylet and of two, each raylet with one CPU; annotates copies of the
+samples on one and on the other in turns; prints the seconds of each run, start of the actors included, and the ratios.
+"""
+
+import argparse
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+import ser_batch
+from tests.ray_cluster import cluster_of
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pairs", type=int, default=3, help="runs on one node and on two")
+    parser.add_argument("--copies", type=int, default=60, help="of the ten samples, two minutes of audio")
+    chosen = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-nodes-") as scratch,
+        cluster_of(1, {}) as one,
+        cluster_of(2, {}) as two,
+    ):
+        audio = Path(scratch) / "in"
+        for k in range(chosen.copies):
+            shutil.copytree(SAMPLES, audio / f"{k:04}")
+        ratios = []
+        for k in range(chosen.pairs):
+            seconds = [
+                ser_batch.annotate(
+                    audio, Path(scratch) / "out", ray=cluster.address, restart=True
+                ).wall_seconds
+                for cluster in (one, two)
+            ]
+            ratios.append(seconds[0] / seconds[1])
+            print(
+                f"pair {k + 1}: one node {seconds[0]:.1f} s, two {seconds[1]:.1f} s: {ratios[-1]:.2f}x",
+                flush=True,
+            )
+    print(f"two nodes against one: {statistics.median(ratios):.2f}x (median of {len(ratios)})")
+
+
+if __name__ == "__main__":
+    main()

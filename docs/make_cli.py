@@ -1,0 +1,35 @@
+"""Write docs/cli.md from the commands themselves: `python docs/make_cli.py > docs/cli.md`."""
+
+from collections.abc import Iterator
+
+import click
+
+from ser_batch.cli import main
+
+HEAD = """\
+<!-- Made by `python docs/make_cli.py > docs/cli.md` from the help of the commands: change that, and run it again. -->
+# Commands
+
+Every command takes `-h` or `--help`. [Annotating](annotate.md) says more about configurations, dry runs, events for
+programs, and completion by the shell.
+"""
+
+
+def reference() -> Iterator[str]:
+    """The page, paragraph by paragraph."""
+    yield HEAD
+    group = click.Context(main, info_name="ser-batch")
+    for name in main.list_commands(group):
+        command = main.get_command(group, name)
+        assert command
+        ctx = click.Context(command, info_name=name, parent=group)
+        yield f"## {name}\n"
+        yield f"    {ctx.command_path} {' '.join(command.collect_usage_pieces(ctx))}\n"
+        yield "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n")) + "\n"
+        options = (option for option in command.params if isinstance(option, click.Option))
+        records = filter(None, (option.get_help_record(ctx) for option in options))
+        yield "\n".join(f"- `{names}`: {' '.join(said.split())}" for names, said in records) + "\n"
+
+
+if __name__ == "__main__":
+    print("\n".join(reference()), end="")

@@ -1,0 +1,102 @@
+"""What `annotate` says when it is done: lines, and the styles that they have on a terminal."""
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+
+from rich.table import Column, Table
+from rich.text import Text
+
+from ser_batch.corpus.url import redacted_command
+from ser_batch.engine.job import Summary
+from ser_batch.engine.preview import Preview
+
+Line = tuple[str | Table, str]
+
+PLAIN, GOOD, BAD, NOTE, MAIN = "", "green", "red", "yellow", "bold"
+BAR_WIDTH = 24  # characters
+
+
+def finished(summary: Summary, bars: bool) -> Iterator[Line]:
+    """Label shares, counts, speed, and where the tables are."""
+    if summary.labels:
+        yield shares(summary, bars), PLAIN
+    counts = [count(summary.files, "file"), count(summary.segments, "segment")]
+    counts += [f"{summary.silent:,} silent"] if summary.silent else []
+    counts += [f"{summary.uncertain:,} uncertain"] if summary.uncertain else []
+    counts += [f"{summary.resumed:,} done before"] if summary.resumed else []
+    yield f"{', '.join(counts)}; {duration(summary.audio_seconds)} of audio", MAIN
+    if summary.new_audio_seconds:
+        yield f"{duration(summary.wall_seconds)}, {summary.times_real_time:,.0f}× real time", PLAIN
+    place = summary.url or summary.folder
+    if summary.failed:
+        yield f"{summary.failed:,} failed: see {place}/failures.csv", BAD
+    yield f"tables in {place}", GOOD
+    if summary.report:
+        yield f"report in {summary.report}", GOOD
+
+
+def unfinished(summary: Summary) -> Iterator[Line]:
+    """Why a run did not come to its end, and how to go on."""
+    yield f"Stopped: {summary.stopped}." if summary.stopped else "Interrupted.", NOTE
+    yield "What is done is kept; run the same command again to go on:", NOTE
+    yield again(sys.argv), PLAIN
+
+
+def planned(plan: Preview, output: str) -> Iterator[Line]:
+    """What a dry run found."""
+    before = f", beside {plan.done_before:,} done before" if plan.done_before else ""
+    yield f"{count(plan.files, 'file')} to annotate ({megabytes(plan.bytes)}){before}", MAIN
+    if plan.unreadable:
+        more = ", …" if len(plan.unreadable) > 3 else ""
+        yield f"{len(plan.unreadable):,} cannot be read: {', '.join(plan.unreadable[:3])}{more}", BAD
+    if plan.files:
+        told = "a sample of their headers" if plan.sampled else "their headers"
+        yield f"about {duration(plan.audio_seconds)} of audio, by {told}", PLAIN
+    if plan.probe_failed:
+        yield f"{plan.probe_failed:,} of {count(plan.probed, 'file')} that were tried failed", BAD
+    if plan.seconds is not None:
+        yield (
+            (
+                f"about {duration(plan.seconds)} with {count(plan.jobs, 'process', 'es')} here, "
+                f"{plan.times_real_time:,.0f}× real time on {count(plan.probed, 'file')} that were tried"
+            ),
+            PLAIN,
+        )
+    yield f"nothing was written; the tables would be in {output}", GOOD
+
+
+def shares(summary: Summary, bars: bool) -> Table:
+    """How many files have each label."""
+    numbers = [Column(name, justify="right") for name in ("files", "share")]
+    table = Table("label", *numbers, box=None, pad_edge=False, header_style="bold")
+    labelled = sum(summary.labels.values())
+    for label, files in summary.labels.most_common():
+        bar = [Text("━" * round(BAR_WIDTH * files / labelled), "cyan")] if bars else []
+        table.add_row(label, f"{files:,}", f"{files / labelled:.0%}", *bar)
+    return table
+
+
+def count(n: int, noun: str, plural: str = "s") -> str:
+    """1 file, 2 files."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}{plural}"
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes for people."""
+    return f"{size / 1e6:,.1f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB"
+
+
+def duration(seconds: float) -> str:
+    """A time for people: 42 s, 3 min 20 s, 5 h 12 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60} min"
+
+
+def again(command: Sequence[str]) -> str:
+    """The command line that resumes a run: its own, but for `--restart`, which would forget what is done."""
+    return shlex.join(["ser-batch", *(word for word in redacted_command(command[1:]) if word != "--restart")])

@@ -1,0 +1,30 @@
+"""Which engine does the work: processes of this machine, or a cluster."""
+
+from collections.abc import Callable, Generator, Iterable
+from functools import partial
+
+from ser_batch.corpus.find import Source
+from ser_batch.engine import pool
+from ser_batch.engine.job import Options, Settings
+from ser_batch.engine.result import Outcome
+from ser_batch.errors import UsageError
+
+Engine = Callable[
+    [Iterable[Source], Settings, int, float, Callable[[], bool]],
+    Generator[tuple[Source, Outcome], None, None],
+]
+
+
+def chosen(options: Options) -> Engine:
+    """The engine that was asked for; it is called as `ser_batch.engine.pool.annotate` is.
+
+    Raises:
+        UsageError: Ray is not installed.
+    """
+    if options.ray is None:
+        return pool.annotate
+    try:
+        from ser_batch.engine import ray_engine
+    except ModuleNotFoundError as error:
+        raise UsageError(f"--ray needs Ray ({error}): pip install 'ser-batch[ray]'") from error
+    return partial(ray_engine.annotate, options)

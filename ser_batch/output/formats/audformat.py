@@ -1,0 +1,76 @@
+"""`audformat/`: a database for audEERING's audformat, with a filewise and a segmented table."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ser_batch.output.csv_tables import CsvTable
+from ser_batch.output.schema import OK, SILENT, UNCERTAIN, FileRow, Schema, SegmentRow
+from ser_batch.output.tree import Folder
+
+
+class Database:
+    """Writes the header and both tables; they appear under their names when complete."""
+
+    def __init__(self, folder: Path, schema: Schema):
+        self._schema = schema
+        self._folder = Folder(folder / "audformat")
+        place = self._folder.partial
+        (place / "db.yaml").write_text(json.dumps(_header(schema), indent=2) + "\n", encoding="utf-8")
+        self._files = CsvTable(place / "db.files.csv", schema.file_columns)
+        self._segments = CsvTable(place / "db.segments.csv", schema.segment_columns)
+
+    def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
+        """Append one file and its segments."""
+        self._files.write(self._schema.values(file))
+        for segment in segments:
+            _, _, _, *emotion = self._schema.values(segment)
+            self._segments.write((segment.file, _timedelta(segment.start), _timedelta(segment.end), *emotion))
+
+    def close(self) -> None:
+        """Put the finished database in place."""
+        self._files.close()
+        self._segments.close()
+        for name in ("db.files.csv", "db.segments.csv", "db.yaml"):
+            self._folder.add(name)
+        self._folder.close()
+
+
+def _header(schema: Schema) -> dict[str, Any]:
+    """What `db.yaml` holds, which may be written as JSON."""
+    return {
+        "name": "annotations",
+        "description": "Emotion heard in speech, annotated by ser-batch",
+        "source": "ser-batch",
+        "usage": "unrestricted",
+        "schemes": {
+            "emotion": {"dtype": "str", "labels": list(schema.labels)},
+            "share": {"dtype": "float", "minimum": 0, "maximum": 1},
+            "seconds": {"dtype": "float", "minimum": 0},
+            "count": {"dtype": "int", "minimum": 1},
+            "status": {"dtype": "str", "labels": [OK, SILENT, UNCERTAIN]},
+        },
+        "tables": {
+            "files": {"type": "filewise", "columns": _columns(schema.file_columns[1:])},
+            "segments": {"type": "segmented", "columns": _columns(schema.segment_columns[3:])},
+        },
+    }
+
+
+def _columns(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    schemes = {"duration": "seconds", "n_segments": "count", "status": "status", "label": "emotion"}
+    return {
+        name: {"scheme_id": schemes.get("label" if name.startswith("label_") else name, "share")}
+        for name in names
+    }
+
+
+def _timedelta(seconds: float) -> str:
+    """A time as pandas writes it: `0 days 00:00:01.500000`."""
+    whole, millionths = divmod(round(seconds * 1e6), 1_000_000)
+    days, rest = divmod(whole, 86_400)
+    return f"{days} days {rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}.{millionths:06}"
+
+
+writer = Database

@@ -1,0 +1,5 @@
+"""`files.csv` and `segments.csv`."""
+
+from ser_batch.output.csv_tables import CsvTables
+
+writer = CsvTables

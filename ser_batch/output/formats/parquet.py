@@ -1,0 +1,68 @@
+"""`files.parquet` and `segments.parquet`, through pyarrow: the extra `parquet`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from ser_batch.output.names import in_utf8
+from ser_batch.output.replace import Replacement
+from ser_batch.output.schema import SCHEMA_VERSION, FileRow, Schema, SegmentRow, Value
+
+GROUP_ROWS = 1 << 14  # of a row group, which is what is kept in memory
+
+
+class ParquetTables:
+    """Writes both tables, a row group at a time; they appear under their names when complete."""
+
+    def __init__(self, folder: Path, schema: Schema):
+        self._schema = schema
+        self._files = _Table(folder / "files.parquet", schema.file_columns)
+        self._segments = _Table(folder / "segments.parquet", schema.segment_columns)
+
+    def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
+        """Append one file and its segments."""
+        self._files.write(self._schema.values(file))
+        for segment in segments:
+            self._segments.write(self._schema.values(segment))
+
+    def close(self) -> None:
+        """Put the finished tables in place."""
+        self._files.close()
+        self._segments.close()
+
+
+class _Table:
+    def __init__(self, path: Path, columns: Sequence[str]):
+        self._replacement = Replacement(path)
+        fields = [pa.field(column, _type(column)) for column in columns]
+        self._schema = pa.schema(fields, {"schema_version": str(SCHEMA_VERSION)})
+        self._writer = parquet.ParquetWriter(self._replacement.file.buffer, self._schema)
+        self._rows: list[tuple[Value, ...]] = []
+
+    def write(self, row: tuple[Value, ...]) -> None:
+        self._rows.append((in_utf8(str(row[0])), *row[1:]))
+        if len(self._rows) == GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        columns = zip(*self._rows, strict=True)
+        arrays = [pa.array(c, field.type) for c, field in zip(columns, self._schema, strict=True)]
+        self._writer.write_table(pa.table(arrays, schema=self._schema), GROUP_ROWS)
+        self._rows.clear()
+
+    def close(self) -> None:
+        if self._rows:
+            self._flush()
+        self._writer.close()
+        self._replacement.close()
+
+
+def _type(column: str) -> pa.DataType:
+    if column in ("file", "label", "status") or column.startswith("label_"):
+        return pa.string()
+    return pa.int64() if column == "n_segments" else pa.float64()
+
+
+writer = ParquetTables

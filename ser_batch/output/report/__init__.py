@@ -1,0 +1,1 @@
+"""The report: one HTML page from an annotate folder, which needs nothing else and no network."""

@@ -1,0 +1,136 @@
+"""Annotation as a step of a Ray Data pipeline."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ser_batch
+from ser_batch.corpus.find import Source
+from ser_batch.engine.job import Options
+from ser_batch.engine.ray_actor import Annotator, packed
+from ser_batch.engine.result import Failure, Outcome
+from ser_batch.engine.rows import rows
+from ser_batch.engine.run import settings_of
+from ser_batch.errors import SerBatchError
+from ser_batch.model.bundle import load_bundle
+from ser_batch.output.schema import Schema
+
+if TYPE_CHECKING:
+    import pyarrow
+    from ray.data import Dataset
+
+CONTENT, PATH, ERROR = "bytes", "path", "error"
+FAILED = "failed"
+TEXT, COUNTS = ("label", "status", ERROR), ("n_segments",)  # the others are numbers with a point
+
+
+def annotate_dataset(
+    ds: "Dataset",
+    model: str | os.PathLike[str] = "crema-d",
+    *,
+    segments: bool = False,
+    actors: int | tuple[int, int] | None = None,
+    batch_size: int = 16,
+    timeout: float = 60.0,
+    **options: Any,
+) -> "Dataset":
+    """Label the emotion in each row's audio, lazily, in a pool of actors with the workers of `ser-batch annotate`.
+
+    Args:
+        ds: rows with `bytes`, a file's content, or `path`, a file that the nodes can read; where a row has both, the
+            path is only the name.
+        model: a bundled model's name, or a folder that `train` wrote.
+        segments: a row for each window instead, without `bytes`.
+        actors: how many, each on one CPU, or the least and the most; by default up to all CPUs of the cluster.
+        batch_size: rows that an actor is given at once.
+        timeout: seconds that any file may go without giving a window of audio.
+        options: `window`, `hop` and `denoise`, as in `ser_batch.engine.job.Options`.
+
+    Returns:
+        The rows with the columns of `files.csv` or `segments.csv` after `file`, and `error`. A row that cannot be
+        annotated has the status `failed`, and an error that says why; it stops nothing.
+
+    Raises:
+        SerBatchError: an unknown model, options that make no sense, or columns that are there already.
+    """
+    import ray
+
+    bundle = load_bundle(model)
+    settings = settings_of(Options(**options), bundle)
+    schema = Schema(bundle.labels)
+    there = sorted({*_columns(schema, segments)} & {*(ds.columns() or ())})
+    if there:
+        raise SerBatchError(f"the dataset has columns {', '.join(there)} already: rename them before")
+    return ds.map_batches(
+        _Annotate,
+        fn_constructor_args=((packed(bundle), settings, timeout, ser_batch.__version__), schema, segments),
+        concurrency=actors or (1, max(1, int(ray.cluster_resources().get("CPU", 1)))),
+        num_cpus=1,
+        batch_size=batch_size,
+        batch_format="pyarrow",
+    )
+
+
+class _Annotate:
+    """The step in one actor."""
+
+    def __init__(self, annotator: tuple[Any, ...], schema: Schema, segments: bool):
+        self._annotator = Annotator(*annotator)
+        self._schema, self._segments = schema, segments
+
+    def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
+        import pyarrow
+
+        paths, contents = _column(batch, PATH), _column(batch, CONTENT)
+        sources = [
+            _source(k, path, content) for k, (path, content) in enumerate(zip(paths, contents, strict=True))
+        ]
+        sent = {
+            source.path: [content]
+            for source, content in zip(sources, contents, strict=True)
+            if content is not None
+        }
+        found = self._annotator.annotate(list(dict.fromkeys(sources)), sent)
+        outcomes = {source.path: outcome for source, outcome in found}
+        records = [self._records(outcomes[source.path]) for source in sources]
+        table = batch.take([k for k, several in enumerate(records) for _ in several])
+        if self._segments and CONTENT in table.column_names:
+            table = table.drop_columns(CONTENT)
+        for column in _columns(self._schema, self._segments):
+            kind = (
+                pyarrow.string()
+                if column in TEXT
+                else pyarrow.int64()
+                if column in COUNTS
+                else pyarrow.float64()
+            )
+            values = [record.get(column) for several in records for record in several]
+            table = table.append_column(column, pyarrow.array(values, kind))
+        return table
+
+    def _records(self, outcome: Outcome) -> list[dict[str, Any]]:
+        """What a row becomes, by column."""
+        if isinstance(outcome, Failure):
+            return [{"status": FAILED, ERROR: f"{outcome.stage}: {outcome.message}"}]
+        file, segments = rows("", outcome, self._schema.labels)
+        return [self._schema.record(row) for row in (segments if self._segments else [file])]
+
+
+def _columns(schema: Schema, segments: bool) -> list[str]:
+    """What is added to the rows: the columns of a table but for the first, `file`."""
+    return [*(schema.segment_columns if segments else schema.file_columns)[1:], ERROR]
+
+
+def _column(batch: "pyarrow.Table", name: str) -> list[Any]:
+    """The values of a column; None for each row, if there is no such column."""
+    return batch.column(name).to_pylist() if name in batch.column_names else [None] * len(batch)
+
+
+def _source(k: int, path: str | None, content: bytes | None) -> Source:
+    """The file of row `k`; several rows may have the same one."""
+    if content is not None:
+        return Source(f"{k}/{Path(path or '').name or 'audio'}", len(content), 0)
+    with suppress(OSError):
+        return Source(path or "", Path(path or "").stat().st_size, 0)
+    return Source(path or "", 0, 0)

@@ -1,0 +1,222 @@
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import ser_batch
+from ser_batch.errors import SerBatchError
+from tests.ray_cluster import SLOW, actors, add_node, cluster_of
+from tests.running import ROOT, annotate, end_of, group, journal_lines, rows, started, tables, wait_until
+
+pytest.importorskip("ray", reason="needs Ray: pip install 'ser-batch[ray]'")
+pytestmark = pytest.mark.slow
+
+LONG = 300.0  # seconds to wait for what takes a few on an idle machine
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two raylets."""
+    with cluster_of(2) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def work(samples, tmp_path_factory):
+    """128 files, of 50 ms at least each in the clusters here; and the tables that the local engine makes of them."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "in").mkdir()
+    for k in range(128):
+        shutil.copy(samples / "meeting" / "QUESTION.WAV", folder / "in" / f"slow-{k:03}.wav")
+    return folder / "in", made(folder / "in", folder / "out", ray=None)
+
+
+def made(audio, out, ray, **options):
+    """The tables of a run in this process."""
+    summary = ser_batch.annotate(audio, out, ray=ray, **options)
+    assert not summary.stopped
+    return tables(out)
+
+
+def begun(audio, out, cluster, *options, actors_at_work=2, **kwargs):
+    """A run in a process of its own, once actors are at work and the first files done."""
+    running = started(audio, "-o", out, "--ray", cluster.address, *options, **kwargs)
+    wait_until(lambda: len(actors()) == actors_at_work and journal_lines(out), LONG)
+    return running
+
+
+def test_tables_are_those_of_the_local_engine_whatever_the_files_do(cluster, samples, tmp_path, monkeypatch):
+    audio = shutil.copytree(samples, tmp_path / "in")
+    (audio / "bad.wav").write_text("dear diary")
+    (audio / "empty.wav").touch()
+    (audio / "gone.wav").symlink_to("nowhere")
+    for fault in ("segfault", "deadly", "hungry", "hang", "vanishing", "flaky"):
+        shutil.copy(audio / "meeting" / "introduction.flac", audio / f"{fault}-1.flac")
+    kept = (audio / "vanishing-1.flac").read_bytes()
+    from_cluster = made(audio, tmp_path / "ray", cluster.address, timeout=6.0)
+    failures = {row["file"]: row["error"] for row in rows(tmp_path / "ray" / "failures.csv")}
+    assert {failures[f"{fault}-1.flac"] for fault in ("segfault", "deadly")} == {"Crash"}
+    assert (failures["hungry-1.flac"], failures["hang-1.flac"]) == ("Memory", "Timeout")
+    assert len(rows(tmp_path / "ray" / "files.csv")) == 11
+
+    (audio / "vanishing-1.flac").write_bytes(kept)
+    monkeypatch.setenv("PYTHONPATH", SLOW["PYTHONPATH"])
+    assert from_cluster == made(audio, tmp_path / "local", None, timeout=6.0)
+
+
+def test_a_node_that_comes_is_put_to_work_and_one_that_goes_takes_no_file_along(cluster, work, tmp_path):
+    audio, expected = work
+    running = begun(audio, tmp_path / "out", cluster)
+    third = add_node(cluster)
+    wait_until(lambda: len(set(actors().values())) == 3, LONG)
+    cluster.remove_node(third, allow_graceful=False)
+    assert end_of(running, LONG) == (0, "")
+    assert tables(tmp_path / "out") == expected
+
+
+def test_a_killed_actor_takes_no_file_along(cluster, work, tmp_path):
+    audio, expected = work
+    running = begun(audio, tmp_path / "out", cluster)
+    victim = min(actors())
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: len(actors()) == 2 and victim not in actors(), LONG)
+    assert end_of(running, LONG) == (0, "")
+    assert tables(tmp_path / "out") == expected
+
+
+def test_a_file_that_kills_its_actor_costs_itself_alone(cluster, samples, tmp_path):
+    for name in ("parricide-1.wav", *(f"good {k}.wav" for k in range(40))):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        shutil.copy(samples / "meeting" / "QUESTION.WAV", tmp_path / "in" / name)
+    made(tmp_path / "in", tmp_path / "out", cluster.address)
+    [failure] = rows(tmp_path / "out" / "failures.csv")
+    assert (failure["file"], failure["error"]) == ("parricide-1.wav", "Crash")
+    assert "3 actors were lost" in failure["message"]
+    assert len(rows(tmp_path / "out" / "files.csv")) == 40
+
+
+def test_a_killed_run_leaves_no_actors_and_goes_on_where_it_was(cluster, work, tmp_path):
+    audio, expected = work
+    running = begun(audio, tmp_path / "out", cluster)
+    running.kill()
+    running.communicate()
+    done = journal_lines(tmp_path / "out")
+    assert 0 < done < 128
+    wait_until(lambda: not actors(), LONG)
+    summary = ser_batch.annotate(audio, tmp_path / "out", ray=cluster.address)
+    assert summary.resumed == done
+    assert tables(tmp_path / "out") == expected
+
+
+def test_ctrl_c_finishes_the_file_that_each_actor_is_at(cluster, work, tmp_path):
+    audio, expected = work
+    out = tmp_path / "out"
+    running = begun(audio, out, cluster)
+    before = journal_lines(out)
+    os.killpg(running.pid, signal.SIGINT)
+    code, said = end_of(running, LONG)
+    assert code == 130
+    assert "run the same command again" in said
+    assert before < journal_lines(out) <= before + 3 * 16  # less than what the actors had been given
+    assert made(audio, out, cluster.address) == expected
+
+
+def test_a_private_cluster_ends_with_the_run_even_if_the_whole_group_is_terminated(samples, tmp_path):
+    audio = tmp_path / "in"
+    audio.mkdir()
+    for k in range(40):
+        shutil.copy(samples / "meeting" / "QUESTION.WAV", audio / f"slow-{k:03}.wav")
+    expected = made(audio, tmp_path / "local", None)
+    (tmp_path / "tmp").mkdir()
+    environment = {**SLOW, "TMPDIR": str(tmp_path / "tmp")}
+    running = started(audio, "-o", tmp_path / "out", "-j", 1, "--ray", env=environment)
+    wait_until(lambda: journal_lines(tmp_path / "out"), LONG)
+    os.killpg(running.pid, signal.SIGTERM)  # Ray's own processes are not in this group
+    code, _ = end_of(running, LONG)
+    assert code == 130
+    assert 16 < journal_lines(tmp_path / "out") < 40
+    assert not actors()
+    assert not any((tmp_path / "tmp").iterdir())
+    resumed = annotate(audio, "-o", tmp_path / "out", "-j", 1, "--ray", env=environment)
+    assert resumed.returncode == 0
+    assert tables(tmp_path / "out") == expected
+
+
+def test_a_killed_run_takes_its_private_cluster_along(samples, tmp_path):
+    (tmp_path / "tmp").mkdir()
+    shutil.copytree(samples / "meeting", tmp_path / "in")
+    (tmp_path / "in" / "QUESTION.WAV").rename(tmp_path / "in" / "hang-1.wav")
+    environment = {**SLOW, "TMPDIR": str(tmp_path / "tmp")}
+    running = started(tmp_path / "in", "-o", tmp_path / "out", "-j", 1, "--ray", env=environment)
+    wait_until(actors, LONG)
+    helper = next(pid for pid in ray_helpers(running.pid))
+    running.kill()
+    running.communicate()
+    wait_until(lambda: not group(helper), LONG)
+    assert not any((tmp_path / "tmp").iterdir())
+
+
+def ray_helpers(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.fixture
+def only_here(tmp_path, monkeypatch):
+    """A path that means this folder to this process alone: the nodes have other working directories."""
+    folder = tmp_path / "only here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return Path("/proc/self/cwd/only here").parent
+
+
+def test_files_that_only_the_driver_sees_are_sent_through_a_store_that_is_too_small(only_here, tmp_path, rng):
+    for k in range(6):
+        noise = rng.normal(0, 0.1, (20 * 192_000, 2)).astype(np.float32)
+        soundfile.write(only_here / f"{k}.wav", noise, 192_000, "FLOAT")  # 31 MB each, of which two fit
+    (only_here / "bad.wav").write_text("dear diary")
+    expected = made(only_here, tmp_path / "local", None)
+    unspilled = {"automatic_object_spilling_enabled": False, "object_store_full_delay_ms": 10}
+    with cluster_of(2, _system_config=unspilled) as cluster:
+        assert made(only_here, tmp_path / "ray", cluster.address, ray_ship_files=True) == expected
+
+
+def test_files_that_a_node_does_not_see_are_failures_that_say_what_to_do(
+    cluster, only_here, samples, tmp_path
+):
+    shutil.copy(samples / "meeting" / "QUESTION.WAV", only_here)
+    shutil.copy(samples / "meeting" / "QUESTION.WAV", tmp_path)
+    paths = [only_here / "QUESTION.WAV", tmp_path / "QUESTION.WAV"]
+    summary = ser_batch.annotate(paths, tmp_path / "out", ray=cluster.address)
+    assert (summary.files, summary.failed) == (1, 1)
+    [failure] = rows(tmp_path / "out" / "failures.csv")
+    assert "--ray-ship-files" in failure["message"]
+
+
+def test_a_cluster_without_ser_batch_is_sent_it(samples, tmp_path):
+    stranger = tmp_path / "stranger" / "ser_batch"
+    stranger.mkdir(parents=True)
+    (stranger / "__init__.py").write_text("raise ImportError('this node has no ser_batch')\n")
+    audio, expected = samples / "meeting", made(samples / "meeting", tmp_path / "local", None)
+    with cluster_of(1, {"PYTHONPATH": str(stranger.parent)}) as cluster:
+        with pytest.raises(SerBatchError, match=r"actors on the Ray cluster cannot work.*has no ser_batch"):
+            made(audio, tmp_path / "refused", cluster.address)
+        environment = f'{{"py_modules": ["{ROOT / "ser_batch"}"]}}'
+        found = made(audio, tmp_path / "sent", cluster.address, ray_runtime_env=environment)
+    assert found == expected
+
+
+def test_a_cluster_may_be_joined_from_outside(samples, tmp_path):
+    with cluster_of(1, ray_client_server_port=23_715):
+        found = annotate(samples / "meeting", "-o", tmp_path / "out", "--ray", "ray://127.0.0.1:23715")
+    assert found.returncode == 0, found.stderr
+    assert tables(tmp_path / "out") == made(samples / "meeting", tmp_path / "local", None)
+
+
+def test_no_cluster_at_an_address_is_said(samples, tmp_path):
+    refused = annotate(samples, "-o", tmp_path / "out", "--ray", "ray://127.0.0.1:9", timeout=LONG)
+    assert refused.returncode == 1
+    assert "Error: cannot join the Ray cluster at ray://127.0.0.1:9" in refused.stderr
