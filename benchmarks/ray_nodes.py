@@ -12,7 +12,9 @@ import statistics
 import tempfile
 from pathlib import Path
 
-import ser_batch
+from ser_batch.engine.job import Options
+from ser_batch.engine.progress import Progress
+from ser_batch.engine.run import run
 from tests.ray_cluster import cluster_of
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
@@ -36,15 +38,15 @@ def main() -> None:
             shutil.copytree(SAMPLES, audio / f"{k:04}")
         ratios = []
         for k in range(chosen.pairs):
-            seconds = [
-                ser_batch.annotate(
-                    audio, Path(scratch) / "out", ray=cluster.address, restart=True
+            one_node, two_nodes = (
+                run(
+                    [str(audio)], Path(scratch) / "out", Options(ray=each.address, restart=True), Progress()
                 ).wall_seconds
-                for cluster in (one, two)
-            ]
-            ratios.append(seconds[0] / seconds[1])
+                for each in (one, two)
+            )
+            ratios.append(one_node / two_nodes)
             print(
-                f"pair {k + 1}: one node {seconds[0]:.1f} s, two {seconds[1]:.1f} s: {ratios[-1]:.2f}x",
+                f"pair {k + 1}: one node {one_node:.1f} s, two {two_nodes:.1f} s: {ratios[-1]:.2f}x",
                 flush=True,
             )
     print(f"two nodes against one: {statistics.median(ratios):.2f}x (median of {len(ratios)})")

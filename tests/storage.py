@@ -74,7 +74,7 @@ class Proxy(ThreadingHTTPServer):
     """Passes requests on to a server, and does to the nth answer for a path's end what `faults` says of it.
 
     Faults: a status to answer with; `cut`: half of the body, then no connection; `slow`: the body in small pieces;
-    `other`: a byte is another one. `seen` lists the methods and paths of all requests.
+    `stall`: nothing for a minute; `other`: a byte is another one. `seen` lists the methods and paths of all requests.
     """
 
     daemon_threads = True
@@ -85,6 +85,7 @@ class Proxy(ThreadingHTTPServer):
         self.address = f"http://127.0.0.1:{self.server_address[1]}"
         self.faults = {}
         self.seen = []
+        self.ended = threading.Event()
 
     def fault(self, method, path):
         """The next fault for a request."""
@@ -100,6 +101,7 @@ class Proxy(ThreadingHTTPServer):
         try:
             yield self
         finally:
+            self.ended.set()
             self.shutdown()
             self.server_close()
 
@@ -110,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
     def pass_on(self):
         fault = self.server.fault(self.command, self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if fault == "stall":
+            self.server.ended.wait(60)
         if isinstance(fault, int):
             self.send_response(fault)
             self.send_header("Content-Length", "0")
@@ -139,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
             for start in range(0, len(content), 1 + len(content) // 20):
                 self.wfile.write(content[start : start + 1 + len(content) // 20])
                 self.wfile.flush()
-                time.sleep(0.15)
+                time.sleep(0.1)
         else:
             self.wfile.write(content)
 

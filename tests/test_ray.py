@@ -35,7 +35,7 @@ def recordings(samples, tmp_path_factory):
 def tables(recordings, tmp_path_factory):
     """Output folder of the local engine."""
     folder = tmp_path_factory.mktemp("tables")
-    ser_batch.annotate(recordings, folder)
+    ser_batch.annotate_to(recordings, folder)
     return folder
 
 

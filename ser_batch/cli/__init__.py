@@ -13,6 +13,7 @@ COMMANDS = {
     "annotate": "Label the emotion heard in each file and segment.",
     "merge": "Join what the tasks of a job array annotated with --shard.",
     "report": "Write one HTML page that shows what was annotated.",
+    "explore": "Look at a labelled corpus, and listen to it, before training.",
     "train": "Train a model on a labelled corpus.",
     "evaluate": "Measure a model on a labelled corpus.",
     "features": "Compute the feature table of a corpus, once, for training.",

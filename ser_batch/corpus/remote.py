@@ -14,12 +14,8 @@ from ser_batch.corpus.find import Found, Source, Unreadable, is_audio
 from ser_batch.corpus.url import EXTRAS, WEB, bare, redacted, redacted_text
 from ser_batch.errors import SerBatchError
 
-PAUSES = (
-    0.5,
-    1.0,
-    2.0,
-    4.0,
-)  # seconds between tries, give or take a half; stores' own clients try again besides
+# Seconds between tries, give or take a half; the clients of some stores try again by themselves, too.
+PAUSES = (0.5, 1.0, 2.0, 4.0)
 AT_ONCE = 32  # questions about single objects
 NOT_FOUND, FORBIDDEN = {404, 410}, {401, 403}
 TO_BE_REPEATED = {408, 425, 429}  # of the client errors; server errors all are
@@ -181,13 +177,13 @@ def _status(error: BaseException) -> int | None:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """An error, what it was made from, and so on."""
-    chain = []
+    """An error, what it was made from, and so on; but for what a file system's own dictionaries say."""
+    chain: list[BaseException] = []
     each: BaseException | None = error
     while each and each not in chain:
         chain.append(each)
         each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
-    return chain
+    return [each for each in chain if not isinstance(each, KeyError)] or chain
 
 
 def _in_folder(url: str, reached: Callable[[str], bool]) -> Iterator[Found]:
@@ -197,6 +193,9 @@ def _in_folder(url: str, reached: Callable[[str], bool]) -> Iterator[Found]:
     try:
         for found in _listed(url):
             empty = False
+            if isinstance(found, Unreadable):
+                yield found
+                continue
             name = found["name"]
             if not is_audio(name) or not reached(bare(name[len(top) :])):
                 continue
@@ -209,36 +208,43 @@ def _in_folder(url: str, reached: Callable[[str], bool]) -> Iterator[Found]:
     except SerBatchError:
         raise
     except Exception as error:
-        kind, message = explained(error)
-        how = "the folder could not be listed" if empty else "the folder was listed in part"
-        yield Unreadable(redacted(url), kind, f"{message}: {how}")
+        yield _unlisted(url, error, "the folder could not be listed" + ("" if empty else " to its end"))
     yield from _described(unknown)
 
 
-def _listed(url: str) -> Iterator[dict[str, Any]]:
-    """What is in a folder, at any depth, but for folders; `name` is its URL."""
+def _unlisted(url: str, error: Exception, what: str) -> Unreadable:
+    kind, message = explained(error)
+    return Unreadable(redacted(url), kind, f"{message}: {what}")
+
+
+def _listed(url: str) -> Iterator[dict[str, Any] | Unreadable]:
+    """What is in a folder, at any depth, but for folders that can be listed; `name` is its URL."""
     files, top = filesystem(url)
     top = top.rstrip("/")
     if hasattr(files, "call_s3"):  # its own `find` keeps all in memory
+        scheme = url.partition("://")[0]
         bucket, prefix, _ = files.split_path(top)
         asked = {"Bucket": bucket, "Prefix": f"{prefix}/" if prefix else "", **files.req_kw}
         while True:
             page = retried(files.call_s3, "list_objects_v2", **asked)
             for found in page.get("Contents", []):
-                yield {
-                    **found,
-                    "name": f"{url.partition('://')[0]}://{bucket}/{found['Key']}",
-                    "size": found["Size"],
-                }
+                yield {**found, "name": f"{scheme}://{bucket}/{found['Key']}", "size": found["Size"]}
             if not page.get("IsTruncated"):
                 return
             asked["ContinuationToken"] = page["NextContinuationToken"]
     folders, met = [top], {top}
     while folders:
         folder = folders.pop()
-        for found in retried(files.ls, folder, detail=True):
+        try:
+            listing = retried(files.ls, folder, detail=True)
+        except Exception as error:
+            yield _unlisted(url.rstrip("/") + folder[len(top) :], error, "the folder could not be listed")
+            continue
+        for found in listing:
             name = found["name"].rstrip("/")
             if not name.startswith(top + "/") or name in met:  # a link elsewhere, or to itself
+                continue
+            if url.startswith(WEB) and not {"", ".", ".."}.isdisjoint(name[len(top) + 1 :].split("/")):
                 continue
             if found["type"] == "directory":
                 met.add(name)

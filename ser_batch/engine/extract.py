@@ -1,9 +1,5 @@
 """The feature table of a corpus, computed in parallel."""
 
-import os
-import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -12,18 +8,15 @@ from numpy.typing import NDArray
 from ser_batch.audio import features, front_end
 from ser_batch.audio.windows import load
 from ser_batch.corpus.clips import Corpus
-from ser_batch.engine import processes
+from ser_batch.engine.processes import Bar, for_each
 from ser_batch.errors import SerBatchError
 from ser_batch.model.table import FeatureTable
 
-CHUNK_CLIPS = 16
-
 Result = tuple[NDArray[np.uint8], int] | str
-Bar = Callable[[Iterator[Result], int], Iterator[Result]]
 
 
 def extract_table(
-    corpus: Corpus, denoise: str, jobs: int, bar: Bar = lambda results, total: results
+    corpus: Corpus, denoise: str, jobs: int, bar: Bar[Result] = lambda results, total: results
 ) -> tuple[FeatureTable, list[tuple[str, str]]]:
     """Compute the log-mel spectrogram of the first 3.0 s of each clip.
 
@@ -40,12 +33,7 @@ def extract_table(
         SerBatchError: no clip could be read.
     """
     paths = [clip.path for clip in corpus.clips]
-    with ProcessPoolExecutor(
-        jobs, mp_context=processes.SPAWN, initializer=processes.follow, initargs=(os.getpid(),)
-    ) as executor:
-        with processes.for_children(signal.SIGINT):
-            results = executor.map(partial(_extract, denoise=denoise), paths, chunksize=CHUNK_CLIPS)
-        found = list(bar(results, len(paths)))
+    found = for_each(paths, partial(_extract, denoise=denoise), jobs, bar)
     failed = [(path, result) for path, result in zip(paths, found, strict=True) if isinstance(result, str)]
     read = [
         (clip, result)

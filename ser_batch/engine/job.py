@@ -79,7 +79,8 @@ class Summary:
     """What came out of a run. `labels` counts files; audio and wall time are in seconds.
 
     `interrupted` and `stopped`, which says why, tell that some files have not been tried: no tables were written.
-    `missing` is how many shards a merge has gone without; `url` is where the folder has been copied to.
+    `missing` is how many shards a merge has gone without; `url` is where the folder has been copied to; `root` is the
+    folder that the names in the tables are relative to.
     """
 
     folder: Path
@@ -98,6 +99,7 @@ class Summary:
     missing: int = 0
     report: Path | None = None
     url: str = ""
+    root: str = ""
 
     @property
     def times_real_time(self) -> float:

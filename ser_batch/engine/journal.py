@@ -138,6 +138,27 @@ class Journal:
         self._reader.close()
 
 
+class Memory:
+    """Results in memory, for a run that nothing is to be left of."""
+
+    def __init__(self) -> None:
+        self._outcomes: list[Outcome] = []
+
+    def append(self, file: str, source: Source, outcome: Outcome) -> int:
+        """Keep a file's result; returns where."""
+        self._outcomes.append(outcome)
+        return len(self._outcomes) - 1
+
+    def outcome(self, offset: int) -> Outcome:
+        """The result that lies at `offset`."""
+        return self._outcomes[offset]
+
+    def sync_when_due(self) -> None:
+        """Nothing outlives this process."""
+
+    sync = sync_when_due
+
+
 def read_record(file: BinaryIO, offset: int) -> dict[str, Any] | None:
     """The record that lies at `offset` of a journal, 0 for its fingerprint; None when it is damaged."""
     file.seek(offset)

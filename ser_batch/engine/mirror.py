@@ -75,7 +75,7 @@ class _Store:
     def __init__(self, url: str, folder: Path, place: Place):
         from ser_batch.corpus import remote  # here, since few runs need it
 
-        self.url = url
+        self.url = redacted(url)
         self._remote = remote
         self._folder = folder
         self._place = place

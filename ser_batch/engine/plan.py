@@ -11,7 +11,7 @@ from typing import Any
 
 from ser_batch.corpus.find import Source, Unreadable, find
 from ser_batch.corpus.url import common_folder, is_url, redacted
-from ser_batch.engine.journal import Journal
+from ser_batch.engine.journal import Journal, Memory
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.errors import SerBatchError
 
@@ -94,14 +94,14 @@ class Plan:
             if offset == NOWHERE:
                 yield _unpack(self._files[i])
 
-    def add(self, source: Source, outcome: Outcome, journal: Journal) -> None:
+    def add(self, source: Source, outcome: Outcome, journal: Journal | Memory) -> None:
         """Record a file's result, in the journal."""
         i = self._index(source.path)
         assert i is not None
         self._offsets[i] = journal.append(self.name(source.path), source, outcome)
         self.n_failed += isinstance(outcome, Failure)
 
-    def results(self, journal: Journal) -> Iterator[tuple[str, Outcome]]:
+    def results(self, journal: Journal | Memory) -> Iterator[tuple[str, Outcome]]:
         """The path and result of every input, sorted by path; read from the journal one at a time."""
         return ((path, at if isinstance(at, Failure) else journal.outcome(at)) for path, at in self.places())
 

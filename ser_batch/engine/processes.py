@@ -5,13 +5,17 @@ import multiprocessing
 import os
 import resource
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from pathlib import Path
+from typing import Any, TypeVar
 
 SPAWN = multiprocessing.get_context("spawn")  # a forked TensorFlow hangs
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+CHUNK_FILES = 16
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -20,6 +24,9 @@ ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": "67108864",
     "MALLOC_TRIM_THRESHOLD_": "268435456",
 }
+
+Result = TypeVar("Result")
+Bar = Callable[[Iterator[Result], int], Iterator[Result]]
 
 
 def cores() -> int:
@@ -33,8 +40,12 @@ def cores() -> int:
 def for_children(*deaf_to: signal.Signals) -> Iterator[None]:
     """Processes that are started in here use one numerical thread each, and never get some signals.
 
-    A terminal and a scheduler send Ctrl-C and SIGTERM to the whole group: it is for the parent to decide.
+    A terminal and a scheduler send Ctrl-C and SIGTERM to the whole group: it is for the parent to decide. Nor do they
+    import the parent's main script, which needs no `if __name__ == "__main__":` then, and may have imported much.
     """
+    main = vars(sys.modules["__main__"])
+    script: dict[str, Any] = {name: main.pop(name) for name in ("__spec__", "__file__") if name in main}
+    main["__spec__"] = None
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
     resource_tracker.ensure_running()  # or the first child starts it, which unblocks signals
@@ -44,11 +55,22 @@ def for_children(*deaf_to: signal.Signals) -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        main.update(script)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def for_each(
+    paths: Sequence[str], function: Callable[[str], Result], jobs: int, bar: Bar[Result]
+) -> list[Result]:
+    """What a function makes of each file, in `jobs` processes; `bar` wraps the iterator, given their number."""
+    with ProcessPoolExecutor(jobs, mp_context=SPAWN, initializer=follow, initargs=(os.getpid(),)) as executor:
+        with for_children(signal.SIGINT):
+            results = executor.map(function, paths, chunksize=CHUNK_FILES)
+        return list(bar(results, len(paths)))
 
 
 def follow(parent: int) -> None:

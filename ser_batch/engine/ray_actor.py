@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ray
+
 import ser_batch
 from ser_batch.corpus.find import Source
 from ser_batch.engine.job import Settings
@@ -27,7 +29,10 @@ def packed(bundle: Bundle) -> dict[str, bytes]:
 
 
 class Annotator:
-    """A pool of one process: what a file does to that, the actor survives, and tells as any run does."""
+    """A pool of one process: what a file does to that, the actor survives, and tells as any run does.
+
+    `control` are methods that do not wait for the others to be done.
+    """
 
     def __init__(self, bundle: Mapping[str, bytes], settings: Settings, timeout: float, version: str):
         """Unpack and check the bundle, and start the process.
@@ -77,8 +82,6 @@ class Annotator:
         self, sources: Sequence[Source], contents: Mapping[str, Sequence[Any]]
     ) -> list[tuple[Source, Outcome]]:
         """The same with contents in Ray's object store: one part after the other, however long the file."""
-        import ray
-
         return self.annotate(sources, {path: map(ray.get, parts) for path, parts in contents.items()})
 
     def _spooled(self, source: Source, contents: Contents, spool: str) -> Source:
@@ -90,10 +93,12 @@ class Annotator:
             file.writelines(contents[source.path])
         return replace(source, path=str(path))
 
+    @ray.method(concurrency_group="control")
     def stop(self) -> None:
         """Have the file in work finished, and no more."""
         self._stopped.set()
 
+    @ray.method(concurrency_group="control")
     def close(self) -> None:
         """End the process, and delete what was written."""
         with suppress(AttributeError):  # it could not begin

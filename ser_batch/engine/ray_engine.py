@@ -123,10 +123,6 @@ class _Actor:
             return self._ready
         return self.work[0][0] if self.work else None
 
-    def tell(self, method: str) -> Any:
-        """Call a method that does not wait for its work to be done."""
-        return getattr(self.handle, method).options(concurrency_group="control").remote()
-
 
 class _Crew:
     """The actors of a run and what is left for them to do."""
@@ -158,7 +154,7 @@ class _Crew:
             if stopped() and not self._halted:
                 self._halted = True
                 for actor in self._actors:
-                    actor.tell("stop")
+                    actor.handle.stop.remote()
             if not self._halted:
                 self._count_places()
                 self._todo.extend(islice(new, max(0, self._wanted - len(self._todo))))
@@ -267,7 +263,7 @@ class _Crew:
     def close(self) -> None:
         """End the actors; those that can tidy up before."""
         with suppress(RayError, ConnectionError):
-            ends = [actor.tell("close") for actor in self._actors if actor.started]
+            ends = [actor.handle.close.remote() for actor in self._actors if actor.started]
             if ends:
                 ray.wait(ends, num_returns=len(ends), timeout=CLOSE_SECONDS)
             for actor in self._actors:

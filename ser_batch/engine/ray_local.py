@@ -67,7 +67,9 @@ def _serve(cpus: float) -> None:
     """Start the cluster, say where it is, and end it when whoever asked for it is gone."""
     import ray
 
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+    # the names of Ray's sockets may have 107 characters, of which it takes some 65 itself
+    place = tempfile.gettempdir() if len(tempfile.gettempdir()) < 30 else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="ray-", dir=place, ignore_cleanup_errors=True) as folder:
         try:
             ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=folder)
         except Exception as error:

@@ -11,8 +11,9 @@ from ser_batch.audio.denoise import ENGINES
 from ser_batch.audio.front_end import WINDOW_SECONDS
 from ser_batch.corpus.url import redacted
 from ser_batch.engine import engines, processes, provenance
+from ser_batch.engine.frame import Frame
 from ser_batch.engine.job import Options, Settings, Summary
-from ser_batch.engine.journal import Journal
+from ser_batch.engine.journal import Journal, Memory
 from ser_batch.engine.lock import locked
 from ser_batch.engine.plan import Plan
 from ser_batch.engine.progress import Progress, Work, survey
@@ -28,8 +29,10 @@ NOT_A_PLACE_TO_WRITE = {
 }  # fmt: skip
 
 
-def run(paths: Iterable[str], folder: Path, options: Options, progress: Progress) -> Summary:
-    """Annotate files and directories into tables in `folder`.
+def run(
+    paths: Iterable[str], folder: Path, options: Options, progress: Progress, frame: Frame | None = None
+) -> Summary:
+    """Annotate files and directories into tables in `folder`, and into a DataFrame if one is to be made.
 
     Running it again with the same arguments resumes: files that are done and unchanged are not read again.
 
@@ -49,6 +52,7 @@ def run(paths: Iterable[str], folder: Path, options: Options, progress: Progress
             plan = Plan(paths, options.include, options.exclude, shard and shard.holds)
             if not plan.n_found:
                 raise no_audio(plan)
+            summary.root = redacted(plan.root)
             if options.restart:
                 place.journal.unlink(missing_ok=True)
             fingerprint = provenance.fingerprint(settings, bundle, plan.root)
@@ -57,9 +61,10 @@ def run(paths: Iterable[str], folder: Path, options: Options, progress: Progress
                 summary.resumed = plan.resume(journal.records(), options.retry_failed)
                 name = redacted if options.absolute else plan.name
                 work = survey(plan.todo(), plan.unreadable, summary.resumed, bundle.labels, name)
-                _annotate(plan, work, journal, settings, options, progress, summary)
+                annotate_todo(plan, work, journal, settings, options, progress, summary)
                 if not (summary.interrupted or summary.stopped):
-                    write_tables(plan.results(journal), name, bundle.labels, options.formats, summary, options.view)
+                    results = plan.results(journal)
+                    write_tables(results, name, bundle.labels, options.formats, summary, options.view, frame)
             summary.wall_seconds = time.time() - began
             provenance.write(place.tables / "run.json", began, plan.root, options, settings, bundle, summary)
             if not (summary.interrupted or summary.stopped):
@@ -130,10 +135,10 @@ def interruptible(summary: Summary) -> Iterator[None]:
         summary.interrupted = True
 
 
-def _annotate(
+def annotate_todo(
     plan: Plan,
     work: Work,
-    journal: Journal,
+    journal: Journal | Memory,
     settings: Settings,
     options: Options,
     progress: Progress,

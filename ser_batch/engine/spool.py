@@ -7,7 +7,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
 
 from ser_batch.corpus import remote
 from ser_batch.corpus.url import EXTRAS
@@ -48,14 +47,14 @@ class Spool:
         self.expect(url)
         download, self._ahead = self._ahead, None
         assert download
+        download.wait(alive)
         with download.file:
-            download.wait(alive)
             yield download.path
 
 
 def _temporary_file() -> io.FileIO:
     try:
-        return cast(io.FileIO, tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
+        return tempfile.TemporaryFile(buffering=0)
     except OSError as error:
         place = tempfile.gettempdir()
         raise SerBatchError(f"cannot write to {place} ({error.strerror}): set TMPDIR") from None
@@ -90,6 +89,7 @@ class _Download(threading.Thread):
                 alive()
             self.join(SECONDS_BETWEEN_BEATS)
         if self.error:
+            self.file.close()
             raise self.error
 
     def _fetch(self) -> None:

@@ -3,12 +3,13 @@
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 
+from ser_batch.engine.frame import Frame
 from ser_batch.engine.job import Summary, View
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.engine.rows import rows
 from ser_batch.errors import UsageError
 from ser_batch.output.csv_tables import CsvTable
-from ser_batch.output.formats import FORMATS, maker
+from ser_batch.output.formats import FORMATS, Writer, maker
 from ser_batch.output.schema import FAILURE_COLUMNS, SILENT, FileRow, Schema
 
 
@@ -36,6 +37,7 @@ def write_tables(
     formats: Sequence[str],
     summary: Summary,
     view: View | None = None,
+    frame: Frame | None = None,
 ) -> None:
     """Write every format from results sorted by path, and count what is in them.
 
@@ -46,6 +48,7 @@ def write_tables(
         formats: names in `ser_batch.output.formats.FORMATS`.
         summary: the folder, and the counts, which are added to.
         view: how the results are shown.
+        frame: takes the rows, too.
 
     Raises:
         OSError: a table cannot be written; the earlier ones are as they were.
@@ -56,15 +59,13 @@ def write_tables(
     try:
         writers = [maker(kind)(folder, schema) for kind in dict.fromkeys(formats)]
         failures = CsvTable(folder / "failures.csv", FAILURE_COLUMNS)
-        for path, outcome in results:
-            if isinstance(outcome, Failure):
-                failures.write((name(path), outcome.stage, outcome.error, outcome.message))
-                summary.failed += 1
-                continue
-            file, segments = rows(name(path), outcome, labels, view)
-            for writer in writers:
-                writer.write(file, segments)
-            count(file, summary)
+
+        def failed(*values: str) -> None:
+            failures.write(values)
+            if frame:
+                frame.fail(*values)
+
+        tell(results, name, labels, view, summary, [*writers, *([frame] if frame else [])], failed)
         for writer in writers:
             writer.close()
         failures.close()
@@ -72,6 +73,27 @@ def write_tables(
         for partial in folder.glob("*.partial"):  # room, if it is the disk that is full
             shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
         raise
+
+
+def tell(
+    results: Iterable[tuple[str, Outcome]],
+    name: Callable[[str], str],
+    labels: Sequence[str],
+    view: View,
+    summary: Summary,
+    takers: Sequence[Writer | Frame],
+    failed: Callable[[str, str, str, str], None],
+) -> None:
+    """Give each file with its segments to each of the `takers`, and failures to `failed`; count both."""
+    for path, outcome in results:
+        if isinstance(outcome, Failure):
+            failed(name(path), outcome.stage, outcome.error, outcome.message)
+            summary.failed += 1
+            continue
+        file, segments = rows(name(path), outcome, labels, view)
+        for taker in takers:
+            taker.write(file, segments)
+        count(file, summary)
 
 
 def count(file: FileRow, summary: Summary) -> None:

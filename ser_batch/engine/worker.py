@@ -1,7 +1,7 @@
 """The worker: one file in, its annotation or its failure out. The same in every engine."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -87,17 +87,23 @@ class Worker:
         self._stage = "decode"
         before = _size_and_time(path)
         try:
-            return self._annotate(path, alive)
+            return self.annotate_audio(*blocks(path), alive)
         finally:  # if it has changed, neither an annotation nor a failure says anything about it
             if _size_and_time(path) != before:
                 raise ChangedError(
                     "it changed while it was read: run the same command again when it is complete"
                 )
 
-    def _annotate(self, path: str, alive: Callable[[], None]) -> Annotation:
+    def annotate_audio(
+        self, sample_rate: int, audio: Iterable[NDArray[np.float32]], alive: Callable[[], None] = lambda: None
+    ) -> Annotation:
+        """Annotate mono audio, float32 `[n]` blocks at `sample_rate` in Hz.
+
+        Raises:
+            SerBatchError: there is too much of it, or the model is broken; and whatever the blocks raise.
+        """
         starts: list[int] = []
         ends, shares, speech = [], [], []
-        sample_rate, audio = blocks(path)
         for window in windows(audio, sample_rate, self._settings.window, self._settings.hop):
             if len(starts) == MOST_WINDOWS:
                 raise TooLongError(

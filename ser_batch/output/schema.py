@@ -55,16 +55,6 @@ class FileRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FailureRow:
-    """One input that could not be annotated: at which stage, the kind of error, and what to do about it."""
-
-    file: str
-    stage: str
-    error: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class Schema:
     """The columns for a model's labels, in the order of its probabilities, with the `top_k` labels of each row."""
 

@@ -37,8 +37,8 @@ def in_milliseconds(timeline: Iterable[Stretch]) -> Iterator[tuple[int, int, Emo
 
 
 def caption(heard: Emotion) -> str:
-    """A label and its confidence, such as `angry 0.7512`; empty without a label."""
-    return f"{heard.label} {heard.confidence:.4f}" if heard.label else ""
+    """What is heard, if it has a label, and its confidence: `angry 0.7512`."""
+    return f"{heard.label} {heard.confidence:.4f}"
 
 
 def clock(milliseconds: int, point: str = ".") -> str:

@@ -35,7 +35,7 @@ def archive(samples, tmp_path_factory):
 def whole(archive, tmp_path_factory):
     """The single run, in two formats."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    assert ser_batch.annotate(archive, out, formats=["csv", "jsonl"], jobs=1).exit_code == 3
+    assert ser_batch.annotate_to(archive, out, formats=["csv", "jsonl"], jobs=1).exit_code == 3
     return out
 
 
@@ -44,7 +44,7 @@ def annotated(archive, tmp_path_factory):
     """The shards, done and not merged."""
     out = tmp_path_factory.mktemp("shards") / "out"
     for i in range(1, N + 1):
-        ser_batch.annotate(archive, out, shard=f"{i}/{N}", jobs=1)
+        ser_batch.annotate_to(archive, out, shard=f"{i}/{N}", jobs=1)
     return out
 
 
@@ -98,7 +98,7 @@ def test_run_json_sums_up_and_names_the_parts(shards, whole):
 def test_shards_in_a_folder_each_and_more_shards_than_files(archive, whole, tmp_path):
     folders = [tmp_path / f"{i}" for i in range(1, 13)]
     summaries = [
-        ser_batch.annotate(archive, folder, shard=f"{i}/12", jobs=1)
+        ser_batch.annotate_to(archive, folder, shard=f"{i}/12", jobs=1)
         for i, folder in enumerate(folders, start=1)
     ]
     empty = [
@@ -146,13 +146,13 @@ def test_missing_shards_alone_are_exit_code_3(tmp_path):
 def test_a_shard_done_again_follows_the_archive(archive, tmp_path):
     here = shutil.copytree(archive, tmp_path / "in", symlinks=True)
     for i in (1, 2):
-        ser_batch.annotate(here, tmp_path / "out", shard=f"{i}/2")
+        ser_batch.annotate_to(here, tmp_path / "out", shard=f"{i}/2")
     (here / "!.wav").unlink()
     shutil.copy(here / "meeting-2" / "pause.wav", here / "new.wav")
     for i in (1, 2):
-        ser_batch.annotate(here, tmp_path / "out", shard=f"{i}/2")
+        ser_batch.annotate_to(here, tmp_path / "out", shard=f"{i}/2")
     ser_batch.merge(tmp_path / "out")
-    ser_batch.annotate(here, tmp_path / "one")
+    ser_batch.annotate_to(here, tmp_path / "one")
     assert tables(tmp_path / "out") == tables(tmp_path / "one")
 
 
@@ -175,7 +175,7 @@ def test_memory_does_not_grow_with_the_files(shards, tmp_path):
 
 def test_shards_of_other_settings_are_refused(archive, shards, tmp_path):
     remove(shards, 2)
-    ser_batch.annotate(archive, tmp_path / "other", hop=3.0, shard=f"2/{N}", jobs=1)
+    ser_batch.annotate_to(archive, tmp_path / "other", hop=3.0, shard=f"2/{N}", jobs=1)
     with pytest.raises(SerBatchError, match=r"--hop is 1.5 in shard 1/3, 3.0 in 2/3"):
         ser_batch.merge([shards, tmp_path / "other"], tmp_path / "joined")
     assert not (tmp_path / "joined").exists()
@@ -184,7 +184,7 @@ def test_shards_of_other_settings_are_refused(archive, shards, tmp_path):
 def test_an_archive_seen_at_another_place(archive, shards, whole, tmp_path):
     remove(shards, 2)
     elsewhere = shutil.copytree(archive, tmp_path / "mounted", symlinks=True)
-    ser_batch.annotate(elsewhere, tmp_path / "other", shard=f"2/{N}", jobs=1)
+    ser_batch.annotate_to(elsewhere, tmp_path / "other", shard=f"2/{N}", jobs=1)
     with pytest.raises(
         SerBatchError, match=r"the folder of the recordings is .*mounted in 2/3\): give --any-root"
     ):

@@ -16,12 +16,16 @@ from tests.storage import Proxy, web_server
 SIGNED = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F2026&X-Amz-Date=2026&X-Amz-Signature=f00"
 
 
-@pytest.mark.parametrize("path", ["s3://b/a.wav", "gs://b", "az://c/a", "abfs://c@a.dfs.core.windows.net/x", "https://h/"])
+@pytest.mark.parametrize(
+    "path", ["s3://b/a.wav", "gs://b", "az://c/a", "abfs://c@a.dfs.core.windows.net/x", "https://h/"]
+)
 def test_urls(path):
     assert is_url(path)
 
 
-@pytest.mark.parametrize("path", ["a.wav", "/a/b", "", "s3:/b/a.wav", "file:///a", "C://x", "x s3://b/a", "://"])
+@pytest.mark.parametrize(
+    "path", ["a.wav", "/a/b", "", "s3:/b/a.wav", "file:///a", "C://x", "x s3://b/a", "://"]
+)
 def test_paths(path):
     assert not is_url(path)
     assert redacted(path) == path
@@ -40,14 +44,20 @@ def test_paths(path):
         ("https://user:p@ss@h/a@b.wav?c@d", "https://h/a@b.wav?c@d"),
         ("https://t0ken@h/a.wav", "https://h/a.wav"),
         ("s3://key:secret@b/a.wav", "s3://b/a.wav"),
-        ("abfs://container@account.dfs.core.windows.net/a.wav", "abfs://container@account.dfs.core.windows.net/a.wav"),
+        (
+            "abfs://container@account.dfs.core.windows.net/a.wav",
+            "abfs://container@account.dfs.core.windows.net/a.wav",
+        ),
         ("s3://b/a@b?versionId=3", "s3://b/a@b?versionId=3"),
     ],
 )
 def test_names_tell_no_secrets_and_stay_the_same_when_signed_anew(url, told):
     assert redacted(url) == told == redacted(told)
     assert redacted_text(f"could not open {url} twice") == f"could not open {told} twice"
-    assert redacted_command(["ser-batch", f"--output={url}", url, "-j", "1"])[1:3] == [f"--output={told}", told]
+    assert redacted_command(["ser-batch", f"--output={url}", url, "-j", "1"])[1:3] == [
+        f"--output={told}",
+        told,
+    ]
 
 
 def test_a_query_is_no_part_of_a_suffix():
@@ -97,7 +107,12 @@ def names(*urls, **globs):
 
 
 def test_a_folder_is_listed_to_any_depth(store):
-    expected = ["memory://store/a.wav", "memory://store/out/g.wav", "memory://store/x/c.FLAC", "memory://store/x/y/d.mp3"]
+    expected = [
+        "memory://store/a.wav",
+        "memory://store/out/g.wav",
+        "memory://store/x/c.FLAC",
+        "memory://store/x/y/d.mp3",
+    ]
     assert names("memory://store") == names("memory://store/") == expected
     assert names("memory://store/x", "memory://store/b.txt") == ["memory://store/b.txt", *expected[2:]]
     assert names("memory://store", exclude=["out", "x/y"]) == [expected[0], expected[2]]
@@ -129,13 +144,39 @@ def web(samples, tmp_path):
         yield proxy
 
 
-def test_a_web_folder_has_what_its_pages_link_to(web, samples):
+def test_a_web_folder_has_what_its_pages_link_to(web, samples, monkeypatch):
+    monkeypatch.setattr(remote, "PAUSES", (0.01, 0.01, 0.01))
     web.faults["GET", "/meeting/"] = [503, 500]
     web.faults["HEAD", "/QUESTION.WAV"] = [503]
     found = list(find([f"{web.address}/speech/"]))
-    sizes = {item.path.removeprefix(f"{web.address}/speech/").replace("%20", " "): item.size for item in found}
+    sizes = {
+        item.path.removeprefix(f"{web.address}/speech/").replace("%20", " "): item.size for item in found
+    }
     assert sizes == {item.path.removeprefix(f"{samples}/"): item.size for item in find([samples])}
     assert list(find([f"{web.address}/speech/"])) == found
+
+
+def test_links_that_lead_in_circles_or_elsewhere_are_not_followed(web, tmp_path):
+    links = [
+        "./",
+        "../",
+        "../speech/../x.wav",
+        "?C=N;O=D",
+        "//",
+        "/",
+        "a.wav",
+        "b/",
+        "http://elsewhere/c.wav",
+        "#d",
+    ]
+    for folder in (tmp_path / "web" / "page", tmp_path / "web" / "page" / "b"):
+        folder.mkdir()
+        (folder / "a.wav").write_bytes(b"-")
+        (folder / "index.html").write_text("".join(f'<a href="{link}">{link}</a>' for link in links))
+    top = f"{web.address}/page"
+    found = list(find([f"{top}/"]))
+    assert sorted(item.path for item in found) == [f"{top}/a.wav", f"{top}/b/a.wav", f"{top}/b/b/"]
+    assert [item.error for item in found if isinstance(item, Unreadable)] == ["FileNotFoundError"]
 
 
 def test_a_web_address_that_refuses_is_asked_once_and_tells_no_secret(web):

@@ -1,16 +1,31 @@
 import os
 import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-import ser_batch
+from ser_batch.engine.job import Options
+from ser_batch.engine.progress import Progress
+from ser_batch.engine.run import run
 from ser_batch.errors import SerBatchError
 from tests.ray_cluster import SLOW, actors, add_node, cluster_of
-from tests.running import ROOT, annotate, end_of, group, journal_lines, rows, started, tables, wait_until
+from tests.running import (
+    ROOT,
+    annotate,
+    children,
+    command_of,
+    end_of,
+    group,
+    journal_lines,
+    rows,
+    started,
+    tables,
+    wait_until,
+)
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'ser-batch[ray]'")
 pytestmark = pytest.mark.slow
@@ -35,17 +50,22 @@ def work(samples, tmp_path_factory):
     return folder / "in", made(folder / "in", folder / "out", ray=None)
 
 
+def ran(paths, out, **options):
+    """The summary of a run in this process."""
+    return run(map(str, paths), out, Options(**options), Progress())
+
+
 def made(audio, out, ray, **options):
-    """The tables of a run in this process."""
-    summary = ser_batch.annotate(audio, out, ray=ray, **options)
+    """The tables of such a run."""
+    summary = ran([audio], out, ray=ray, **options)
     assert not summary.stopped
     return tables(out)
 
 
-def begun(audio, out, cluster, *options, actors_at_work=2, **kwargs):
+def begun(audio, out, cluster, *options):
     """A run in a process of its own, once actors are at work and the first files done."""
-    running = started(audio, "-o", out, "--ray", cluster.address, *options, **kwargs)
-    wait_until(lambda: len(actors()) == actors_at_work and journal_lines(out), LONG)
+    running = started(audio, "-o", out, "--ray", cluster.address, *options)
+    wait_until(lambda: len(actors()) == 2 and journal_lines(out), LONG)
     return running
 
 
@@ -70,7 +90,7 @@ def test_tables_are_those_of_the_local_engine_whatever_the_files_do(cluster, sam
 
 def test_a_node_that_comes_is_put_to_work_and_one_that_goes_takes_no_file_along(cluster, work, tmp_path):
     audio, expected = work
-    running = begun(audio, tmp_path / "out", cluster)
+    running = begun(audio, tmp_path / "out", cluster, "-q")
     third = add_node(cluster)
     wait_until(lambda: len(set(actors().values())) == 3, LONG)
     cluster.remove_node(third, allow_graceful=False)
@@ -80,7 +100,7 @@ def test_a_node_that_comes_is_put_to_work_and_one_that_goes_takes_no_file_along(
 
 def test_a_killed_actor_takes_no_file_along(cluster, work, tmp_path):
     audio, expected = work
-    running = begun(audio, tmp_path / "out", cluster)
+    running = begun(audio, tmp_path / "out", cluster, "-q")
     victim = min(actors())
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: len(actors()) == 2 and victim not in actors(), LONG)
@@ -107,7 +127,7 @@ def test_a_killed_run_leaves_no_actors_and_goes_on_where_it_was(cluster, work, t
     done = journal_lines(tmp_path / "out")
     assert 0 < done < 128
     wait_until(lambda: not actors(), LONG)
-    summary = ser_batch.annotate(audio, tmp_path / "out", ray=cluster.address)
+    summary = ran([audio], tmp_path / "out", ray=cluster.address)
     assert summary.resumed == done
     assert tables(tmp_path / "out") == expected
 
@@ -125,14 +145,22 @@ def test_ctrl_c_finishes_the_file_that_each_actor_is_at(cluster, work, tmp_path)
     assert made(audio, out, cluster.address) == expected
 
 
-def test_a_private_cluster_ends_with_the_run_even_if_the_whole_group_is_terminated(samples, tmp_path):
+@pytest.fixture
+def scratch():
+    """A folder for temporary files with a short name: pytest's are too long for Ray's sockets."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_private_cluster_ends_with_the_run_even_if_the_whole_group_is_terminated(
+    samples, tmp_path, scratch
+):
     audio = tmp_path / "in"
     audio.mkdir()
     for k in range(40):
         shutil.copy(samples / "meeting" / "QUESTION.WAV", audio / f"slow-{k:03}.wav")
     expected = made(audio, tmp_path / "local", None)
-    (tmp_path / "tmp").mkdir()
-    environment = {**SLOW, "TMPDIR": str(tmp_path / "tmp")}
+    environment = {**SLOW, "TMPDIR": str(scratch)}
     running = started(audio, "-o", tmp_path / "out", "-j", 1, "--ray", env=environment)
     wait_until(lambda: journal_lines(tmp_path / "out"), LONG)
     os.killpg(running.pid, signal.SIGTERM)  # Ray's own processes are not in this group
@@ -140,28 +168,24 @@ def test_a_private_cluster_ends_with_the_run_even_if_the_whole_group_is_terminat
     assert code == 130
     assert 16 < journal_lines(tmp_path / "out") < 40
     assert not actors()
-    assert not any((tmp_path / "tmp").iterdir())
+    assert not any(scratch.iterdir())
     resumed = annotate(audio, "-o", tmp_path / "out", "-j", 1, "--ray", env=environment)
     assert resumed.returncode == 0
     assert tables(tmp_path / "out") == expected
 
 
-def test_a_killed_run_takes_its_private_cluster_along(samples, tmp_path):
+def test_a_killed_run_takes_its_private_cluster_along(samples, tmp_path, scratch):
     (tmp_path / "tmp").mkdir()
     shutil.copytree(samples / "meeting", tmp_path / "in")
     (tmp_path / "in" / "QUESTION.WAV").rename(tmp_path / "in" / "hang-1.wav")
     environment = {**SLOW, "TMPDIR": str(tmp_path / "tmp")}
     running = started(tmp_path / "in", "-o", tmp_path / "out", "-j", 1, "--ray", env=environment)
     wait_until(actors, LONG)
-    helper = next(pid for pid in ray_helpers(running.pid))
+    [helper] = [pid for pid in children(running.pid) if "ray_local" in command_of(pid)]
     running.kill()
     running.communicate()
     wait_until(lambda: not group(helper), LONG)
-    assert not any((tmp_path / "tmp").iterdir())
-
-
-def ray_helpers(pid):
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    assert not any(scratch.iterdir())
 
 
 @pytest.fixture
@@ -190,13 +214,14 @@ def test_files_that_a_node_does_not_see_are_failures_that_say_what_to_do(
     shutil.copy(samples / "meeting" / "QUESTION.WAV", only_here)
     shutil.copy(samples / "meeting" / "QUESTION.WAV", tmp_path)
     paths = [only_here / "QUESTION.WAV", tmp_path / "QUESTION.WAV"]
-    summary = ser_batch.annotate(paths, tmp_path / "out", ray=cluster.address)
+    summary = ran(paths, tmp_path / "out", ray=cluster.address)
     assert (summary.files, summary.failed) == (1, 1)
     [failure] = rows(tmp_path / "out" / "failures.csv")
     assert "--ray-ship-files" in failure["message"]
 
 
-def test_a_cluster_without_ser_batch_is_sent_it(samples, tmp_path):
+def test_a_cluster_without_ser_batch_is_sent_it(samples, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # Ray has workers look for modules where the driver is
     stranger = tmp_path / "stranger" / "ser_batch"
     stranger.mkdir(parents=True)
     (stranger / "__init__.py").write_text("raise ImportError('this node has no ser_batch')\n")
@@ -217,6 +242,6 @@ def test_a_cluster_may_be_joined_from_outside(samples, tmp_path):
 
 
 def test_no_cluster_at_an_address_is_said(samples, tmp_path):
-    refused = annotate(samples, "-o", tmp_path / "out", "--ray", "ray://127.0.0.1:9", timeout=LONG)
+    refused = annotate(samples, "-o", tmp_path / "out", "--ray", "ray://127.0.0.1:9")
     assert refused.returncode == 1
     assert "Error: cannot join the Ray cluster at ray://127.0.0.1:9" in refused.stderr

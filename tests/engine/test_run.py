@@ -34,10 +34,10 @@ def spoil(folder):
 
 
 def test_another_format_needs_no_second_inference(audio, tmp_path):
-    ser_batch.annotate(audio, tmp_path / "out")
+    ser_batch.annotate_to(audio, tmp_path / "out")
     before = tables(tmp_path / "out")
     spoil(audio)
-    summary = ser_batch.annotate(audio, tmp_path / "out", formats=["csv", "json"])
+    summary = ser_batch.annotate_to(audio, tmp_path / "out", formats=["csv", "json"])
     assert (summary.exit_code, summary.resumed, summary.files) == (0, 3, 3)
     assert tables(tmp_path / "out") == before
     document = json.loads((tmp_path / "out" / "annotations.json").read_text())
@@ -47,25 +47,25 @@ def test_another_format_needs_no_second_inference(audio, tmp_path):
 
 
 def test_absolute_names_need_no_second_inference(audio, tmp_path):
-    ser_batch.annotate(audio, tmp_path / "out")
+    ser_batch.annotate_to(audio, tmp_path / "out")
     names = [row["file"] for row in rows(tmp_path / "out" / "files.csv")]
     spoil(audio)
-    assert ser_batch.annotate(audio, tmp_path / "out", absolute=True).files == 3
+    assert ser_batch.annotate_to(audio, tmp_path / "out", absolute=True).files == 3
     assert [r["file"] for r in rows(tmp_path / "out" / "files.csv")] == [str(audio / name) for name in names]
 
 
 def test_recordings_of_another_folder_are_not_taken_for_those_of_the_first(audio, tmp_path):
-    ser_batch.annotate(audio, tmp_path / "out")
+    ser_batch.annotate_to(audio, tmp_path / "out")
     shutil.copytree(audio, tmp_path / "others")  # the same names, sizes and times
     with pytest.raises(SerBatchError, match=r"the folder of the recordings was .*in, is now .*others"):
-        ser_batch.annotate(tmp_path / "others", tmp_path / "out")
+        ser_batch.annotate_to(tmp_path / "others", tmp_path / "out")
     audio.rename(tmp_path / "moved")
     audio.symlink_to("moved")
-    assert ser_batch.annotate(tmp_path / "moved", tmp_path / "out").resumed == 3
+    assert ser_batch.annotate_to(tmp_path / "moved", tmp_path / "out").resumed == 3
 
 
 def test_another_model_is_refused(audio, tmp_path):
-    ser_batch.annotate(audio, tmp_path / "out")
+    ser_batch.annotate_to(audio, tmp_path / "out")
     changed = shutil.copytree(load_bundle("crema-d").path, tmp_path / "crema-d")
     network = (changed / "model.tflite").read_bytes()
     (changed / "model.tflite").write_bytes(network + b"\0")
@@ -73,8 +73,8 @@ def test_another_model_is_refused(audio, tmp_path):
     before, card["sha256"] = card["sha256"], sha256_of(changed / "model.tflite")
     (changed / "card.json").write_text(json.dumps(card))
     with pytest.raises(SerBatchError, match=rf"SHA-256\) was {before}, is now {card['sha256']}.*--restart"):
-        ser_batch.annotate(audio, tmp_path / "out", model=str(changed))
-    assert ser_batch.annotate(audio, tmp_path / "out", model=str(changed), restart=True).resumed == 0
+        ser_batch.annotate_to(audio, tmp_path / "out", model=str(changed))
+    assert ser_batch.annotate_to(audio, tmp_path / "out", model=str(changed), restart=True).resumed == 0
 
 
 def test_results_are_synced_while_a_long_file_keeps_the_next_waiting(samples, tmp_path, monkeypatch):
@@ -86,23 +86,23 @@ def test_results_are_synced_while_a_long_file_keeps_the_next_waiting(samples, tm
     monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(os.fstat(handle).st_size), fsync(handle)))
     monkeypatch.setattr(journal, "SYNC_SECONDS", 0.1)
     monkeypatch.setenv("PYTHONPATH", FAULTS["PYTHONPATH"])
-    ser_batch.annotate(tmp_path / "in", tmp_path / "out", jobs=1)
+    ser_batch.annotate_to(tmp_path / "in", tmp_path / "out", jobs=1)
     lines = (tmp_path / "out" / ".journal" / "run.journal").read_bytes().splitlines(keepends=True)
     assert len(b"".join(lines[:2])) in synced
 
 
 def test_only_what_failed_is_tried_again(audio, tmp_path):
     (audio / "bad.wav").write_text("dear diary")
-    assert ser_batch.annotate(audio, tmp_path / "out").exit_code == 3
-    assert ser_batch.annotate(audio, tmp_path / "out").resumed == 4
-    assert ser_batch.annotate(audio, tmp_path / "out", retry_failed=True).resumed == 3
+    assert ser_batch.annotate_to(audio, tmp_path / "out").exit_code == 3
+    assert ser_batch.annotate_to(audio, tmp_path / "out").resumed == 4
+    assert ser_batch.annotate_to(audio, tmp_path / "out", retry_failed=True).resumed == 3
 
 
 @pytest.mark.slow
 def test_a_journal_without_its_tail_resumes_to_the_same_tables(audio, tmp_path):
     out = tmp_path / "out"
     (audio / "bad.wav").write_text("dear diary")
-    ser_batch.annotate(audio, out)
+    ser_batch.annotate_to(audio, out)
     whole, path = tables(out), out / ".journal" / "run.journal"
     content = path.read_bytes()
 
@@ -112,7 +112,7 @@ def test_a_journal_without_its_tail_resumes_to_the_same_tables(audio, tmp_path):
         for name in whole:
             (out / name).unlink(missing_ok=True)
         path.write_bytes(content[:cut] + (garbage if cut > content.index(b"\n") else b""))
-        ser_batch.annotate(audio, out, jobs=1)
+        ser_batch.annotate_to(audio, out, jobs=1)
         assert tables(out) == whole
 
     resume()

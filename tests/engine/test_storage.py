@@ -1,6 +1,5 @@
 """Inputs and outputs in stores: a real S3 server, a real web server, and what may go wrong between."""
 
-import gzip
 import json
 import os
 import shutil
@@ -16,12 +15,23 @@ import soundfile
 
 import ser_batch
 from ser_batch.corpus import remote
-from ser_batch.corpus.find import Source, find
+from ser_batch.corpus.find import find
+from ser_batch.corpus.url import EXTRAS
 from ser_batch.engine import mirror, pool, spool
 from ser_batch.engine.result import Annotation, Failure
 from ser_batch.engine.worker import Worker
 from ser_batch.errors import SerBatchError
-from tests.running import FAULTS, annotate, end_of, group, journal_lines, peak, rows, started, tables, wait_until, watched
+from tests.running import (
+    FAULTS,
+    annotate,
+    end_of,
+    group,
+    journal_lines,
+    rows,
+    started,
+    tables,
+    wait_until,
+)
 from tests.storage import BUCKET, MANY, Proxy, credentials, s3_server, upload, web_server
 
 slow = pytest.mark.slow
@@ -31,7 +41,7 @@ slow = pytest.mark.slow
 def undisturbed(samples, tmp_path_factory):
     """The tables of the samples, read from the disk."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    ser_batch.annotate(samples, folder)
+    ser_batch.annotate_to(samples, folder)
     return tables(folder)
 
 
@@ -123,6 +133,36 @@ def test_a_full_disk_is_a_failure_that_says_so(worker, web, quick, monkeypatch):
     assert "no room for a local copy: set TMPDIR" in failure.message
 
 
+@slow
+def test_a_server_that_says_nothing_costs_no_other_file(settings, web):
+    web.faults["GET", CLIP] = ["stall"] * 9
+    sources = list(find([f"{web.address}/meeting/"]))
+    with closing(pool.annotate(sources, settings, 1, 4.0, lambda: False)) as results:
+        outcomes = {source.path: outcome for source, outcome in results}
+    failure = outcomes.pop(f"{web.address}/{CLIP}")
+    assert (failure.stage, failure.error) == ("worker", "Timeout")
+    assert len(outcomes) == 2
+    assert all(isinstance(outcome, Annotation) for outcome in outcomes.values())
+
+
+def test_any_store_of_fsspec_s(samples, worker, tmp_path, monkeypatch):
+    """Through the file system in memory: what GCS and Azure are read and written with."""
+    files = pytest.importorskip("fsspec").filesystem("memory")
+    monkeypatch.setitem(EXTRAS, "memory", "memory")
+    files.put(str(samples / "diary"), "/store/", recursive=True)
+    outcome = worker.annotate("memory://store/diary/pause.wav")
+    assert outcome.record() == worker.annotate(str(samples / "diary" / "pause.wav")).record()
+    for where in ("first", "second"):
+        summary = ser_batch.annotate_to(
+            samples / "diary", "memory://store/out", work_dir=str(tmp_path / where)
+        )
+    assert summary.resumed == summary.files
+    (local,) = (tmp_path / "second").iterdir()
+    assert files.cat_file("/store/out/files.csv") == (local / "files.csv").read_bytes()
+    assert not files.exists("/store/out/.journal/lock")
+    files.rm("/store", recursive=True)
+
+
 @pytest.fixture(scope="module")
 def s3(samples):
     """A server with the samples in a bucket, and a proxy before it, which the environment names."""
@@ -191,12 +231,19 @@ def test_what_is_named_in_a_list_or_lies_on_the_disk_is_taken_too(s3, samples, t
     urls = [item.path for item in find([f"s3://{BUCKET}/speech"])]
     (tmp_path / "list.jsonl").write_text("".join(json.dumps({"file": url}) + "\n" for url in urls[:5]))
     listed = annotate(
-        "-", "--manifest", tmp_path / "list.jsonl", "-o", tmp_path / "out", input="\n".join(urls[5:] + urls[:1])
+        "-",
+        "--manifest",
+        tmp_path / "list.jsonl",
+        "-o",
+        tmp_path / "out",
+        input="\n".join(urls[5:] + urls[:1]),
     )
     assert listed.returncode == 0, listed.stderr
     assert tables(tmp_path / "out") == undisturbed
 
-    mixed = ser_batch.annotate([f"s3://{BUCKET}/speech", samples / "diary"], tmp_path / "mixed", exclude=["radio"])
+    mixed = ser_batch.annotate_to(
+        [f"s3://{BUCKET}/speech", samples / "diary"], tmp_path / "mixed", exclude=["radio"]
+    )
     names = [row["file"] for row in rows(tmp_path / "mixed" / "files.csv")]
     assert len(names) == mixed.files
     assert f"s3://{BUCKET}/speech/{CLIP}" in names
@@ -208,13 +255,13 @@ def test_what_is_named_in_a_list_or_lies_on_the_disk_is_taken_too(s3, samples, t
 def test_an_object_that_changes_is_done_again(s3, samples, tmp_path):
     s3.client.upload_file(str(samples / "diary" / "pause.wav"), BUCKET, "changing/a.wav")
     s3.client.upload_file(str(samples / "diary" / "pause.wav"), BUCKET, "changing/b.wav")
-    assert ser_batch.annotate(f"s3://{BUCKET}/changing", tmp_path / "out").files == 2
+    assert ser_batch.annotate_to(f"s3://{BUCKET}/changing", tmp_path / "out").files == 2
     sound, rate = soundfile.read(samples / "diary" / "pause.wav", dtype="int16")
     soundfile.write(tmp_path / "other.wav", sound[::-1], rate)
     s3.client.upload_file(str(tmp_path / "other.wav"), BUCKET, "changing/b.wav")
     (before, after) = find([f"s3://{BUCKET}/changing"])
     assert before.size == after.size
-    assert ser_batch.annotate(f"s3://{BUCKET}/changing", tmp_path / "out").resumed == 1
+    assert ser_batch.annotate_to(f"s3://{BUCKET}/changing", tmp_path / "out").resumed == 1
 
 
 @slow
@@ -292,7 +339,7 @@ def test_an_output_in_a_store(s3, samples, tmp_path, out, undisturbed):
     assert puts[-1].partition("?")[0].endswith("run.json")
     assert "not-to-be-told" not in content(s3, f"{key}/run.json").decode()
 
-    summary = ser_batch.annotate(samples, url, work_dir=str(tmp_path / "another machine"))
+    summary = ser_batch.annotate_to(samples, url, work_dir=str(tmp_path / "another machine"))
     assert summary.resumed == summary.files == 10
 
 
@@ -301,11 +348,13 @@ def test_tables_are_kept_here_until_the_store_takes_them(s3, samples, tmp_path, 
     url, key = out
     s3.faults["PUT", "/segments.csv"] = [403]
     options = {"work_dir": str(tmp_path), "include": ["*"]}
-    with pytest.raises(SerBatchError, match=rf"cannot use {url} \(access denied \(403\).*is kept in {tmp_path}"):
-        ser_batch.annotate(samples, url, **options)
+    with pytest.raises(
+        SerBatchError, match=rf"cannot use {url} \(access denied \(403\).*is kept in {tmp_path}"
+    ):
+        ser_batch.annotate_to(samples, url, **options)
     assert "run.json" not in keys(s3, key)
     s3.faults["PUT", "/segments.csv"] = [500, 503]
-    assert ser_batch.annotate(samples, url, **options).resumed == 10
+    assert ser_batch.annotate_to(samples, url, **options).resumed == 10
     assert stored_tables(s3, key) == undisturbed
 
 
@@ -316,7 +365,7 @@ def test_another_machine_goes_on_with_a_run_that_was_killed(s3, samples, tmp_pat
         s3.client.upload_file(str(samples / "meeting" / "QUESTION.WAV"), BUCKET, f"{key}-in/{k}.wav")
     s3.client.upload_file(str(samples / CLIP), BUCKET, f"{key}-in/5.flac")
     inputs = f"s3://{BUCKET}/{key}-in"
-    whole = ser_batch.annotate(inputs, tmp_path / "whole")
+    whole = ser_batch.annotate_to(inputs, tmp_path / "whole")
 
     s3.faults["GET", "/5.flac"] = ["slow"] * 9
     arguments = [inputs, "-o", url, "-j", "1", "--work-dir", str(tmp_path / "first")]
@@ -331,7 +380,7 @@ def test_another_machine_goes_on_with_a_run_that_was_killed(s3, samples, tmp_pat
     s3.faults.clear()
     assert ".journal/lock" in keys(s3, key)
 
-    resumed = ser_batch.annotate(inputs, url, work_dir=str(tmp_path / "second"))
+    resumed = ser_batch.annotate_to(inputs, url, work_dir=str(tmp_path / "second"))
     assert resumed.resumed >= 3
     assert resumed.files == whole.files
     assert stored_tables(s3, key) == tables(tmp_path / "whole")
@@ -366,36 +415,45 @@ def test_an_interrupted_run_leaves_its_journal(s3, samples, tmp_path, out):
 def test_a_run_keeps_away_from_another(s3, samples, tmp_path, out, monkeypatch):
     url, key = out
     lock = mirror.signature().splitlines()
-    s3.client.put_object(Bucket=BUCKET, Key=f"{key}/.journal/lock", Body="\n".join([lock[0], "elsewhere", lock[2]]))
-    with pytest.raises(SerBatchError, match=rf"{url} is being written by another run: process \d+ on elsewhere"):
-        ser_batch.annotate(samples / "diary", url, work_dir=str(tmp_path))
+    s3.client.put_object(
+        Bucket=BUCKET, Key=f"{key}/.journal/lock", Body="\n".join([lock[0], "elsewhere", lock[2]])
+    )
+    with pytest.raises(
+        SerBatchError, match=rf"{url} is being written by another run: process \d+ on elsewhere"
+    ):
+        ser_batch.annotate_to(samples / "diary", url, work_dir=str(tmp_path))
     monkeypatch.setattr(mirror, "STALE_SECONDS", -1)
-    assert ser_batch.annotate(samples / "diary", url, work_dir=str(tmp_path)).exit_code == 0
+    assert ser_batch.annotate_to(samples / "diary", url, work_dir=str(tmp_path)).exit_code == 0
 
 
 @slow
 def test_shards_and_settings_in_a_store(s3, samples, tmp_path, out):
     url, key = out
     for part in ("1/2", "2/2"):
-        ser_batch.annotate(samples, url, shard=part, work_dir=str(tmp_path))
-    assert {"shards/1-of-2/files.csv", "shards/2-of-2/run.json", ".journal/shard-2-of-2.index"} <= keys(s3, key)
+        ser_batch.annotate_to(samples, url, shard=part, work_dir=str(tmp_path))
+    assert {"shards/1-of-2/files.csv", "shards/2-of-2/run.json", ".journal/shard-2-of-2.index"} <= keys(
+        s3, key
+    )
     with pytest.raises(SerBatchError, match=f"{url} holds results made with other settings"):
-        ser_batch.annotate(samples, url, shard="1/2", hop=1.0, work_dir=str(tmp_path / "elsewhere"))
+        ser_batch.annotate_to(samples, url, shard="1/2", hop=1.0, work_dir=str(tmp_path / "elsewhere"))
 
 
 @slow
 def test_a_bucket_that_is_not_there(s3, samples, tmp_path):
     with pytest.raises(SerBatchError, match="s3://not-there/out: no such bucket"):
-        ser_batch.annotate(samples, "s3://not-there/out", work_dir=str(tmp_path))
+        ser_batch.annotate_to(samples, "s3://not-there/out", work_dir=str(tmp_path))
     with pytest.raises(SerBatchError, match="https://h/out: a web address cannot be written to"):
-        ser_batch.annotate(samples, "https://me:secret@h/out", work_dir=str(tmp_path))
+        ser_batch.annotate_to(samples, "https://me:secret@h/out", work_dir=str(tmp_path))
 
 
 @slow
 def test_secrets_of_urls_are_told_nowhere(web, tmp_path):
     """User and password, a signature, a token: in tables, journal, run.json, or what is said."""
     address = web.address.removeprefix("http://")
-    urls = [f"http://me:pa55word@{address}/{CLIP}", f"http://{address}/diary/pause.wav?X-Amz-Signature=s1gned&id=7"]
+    urls = [
+        f"http://me:pa55word@{address}/{CLIP}",
+        f"http://{address}/diary/pause.wav?X-Amz-Signature=s1gned&id=7",
+    ]
     urls += [f"http://{address}/gone.wav?sig=s1gned&se=2026", f"http://{address}/radio/gone.wav?token=s1gned"]
     web.faults["GET", "/radio/gone.wav"] = web.faults["HEAD", "/radio/gone.wav"] = [418] * 99
     done = annotate(*urls, "-o", tmp_path, "--log-json", "--verbose", "--report", "--absolute")
@@ -412,4 +470,4 @@ def test_secrets_of_urls_are_told_nowhere(web, tmp_path):
     anew = annotate(*(url.replace("s1gned", "an0ther") for url in urls), "-o", tmp_path)
     assert "2 done before" in anew.stderr
     with pytest.raises(SerBatchError, match=r"pause.wav\?id=7 is given twice, with other parameters"):
-        ser_batch.annotate([urls[1], urls[1].replace("s1gned", "an0ther")], tmp_path / "twice")
+        ser_batch.annotate_to([urls[1], urls[1].replace("s1gned", "an0ther")], tmp_path / "twice")

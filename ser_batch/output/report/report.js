@@ -88,7 +88,7 @@ function bar(share, kind) {
   const line = element("i");
   line.style.width = `${share * 100}%`;
   line.hidden = !share;
-  if (kind !== undefined) line.style.background = colours[kind];
+  line.style.background = colours[kind];
   return element("td", { class: "bar" }, line);
 }
 
@@ -361,10 +361,10 @@ function point(file, line, k) {
 }
 
 function key(event, i) {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
   const file = list[i], line = event.currentTarget, page = Math.floor(innerHeight / ROW / 2);
   const rows = { ArrowDown: i + 1, ArrowUp: i - 1, PageDown: i + page, PageUp: i - page };
   if (event.key in rows) focusRow(Math.max(0, Math.min(list.length - 1, rows[event.key])));
-  else if (event.key === "Escape") hideTip();
   else if (file.kind === FAILED) return;
   else if (event.key === "Enter" || event.key === " ") choose(file, segment(file, pointed(line))[0]);
   else {
@@ -411,7 +411,7 @@ function choose(file, ms) {
   if (url === null) return;
   byId("open").href = url;
   if (audio.hidden) return;
-  if (fresh) audio.src = url;
+  if (fresh || audio.error) audio.src = url;
   audio.currentTime = ms / 1000;
   audio.play().catch(() => {}); // what is wrong, if anything, comes as an error of the element
 }
@@ -443,7 +443,10 @@ function makeControls() {
   for (const k of kinds.keys()) {
     if (!present.has(k)) continue;
     const button = element("button", { type: "button", value: k, "aria-pressed": "false" }, badge(k), ...shown(kinds[k]));
-    button.onclick = () => { button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") === "false"); filterAndSort(); };
+    button.onclick = () => {
+      button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") === "false");
+      filterAndSort();
+    };
     byId("kinds").append(button);
   }
   for (const [title, column] of Object.entries(COLUMNS)) {
@@ -463,6 +466,7 @@ function makeControls() {
   filter.onsubmit = (event) => event.preventDefault();
   filter.oninput = filterAndSort;
   byId("clear").onclick = showAll;
+  addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
   addEventListener("scroll", () => {
     const line = document.activeElement;
     if (!tip.hidden && line.matches(".timeline")) point(list[current], line, pointed(line)); else hideTip();

@@ -1,0 +1,187 @@
+"""Annotation of files into a DataFrame or a folder of tables, and what is done with such folders."""
+
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ser_batch.api.paths import PathLike, listed
+from ser_batch.errors import SerBatchError, UsageError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ser_batch.engine.frame import Frame
+    from ser_batch.engine.job import Options, Summary
+    from ser_batch.engine.progress import Progress
+    from ser_batch.model.bundle import Bundle
+
+ABOUT_A_FOLDER = {"formats", "restart", "retry_failed", "shard", "work_dir"}
+
+
+def annotate(
+    paths: PathLike | Iterable[PathLike],
+    output: PathLike | None = None,
+    *,
+    level: Literal["segments", "files"] = "segments",
+    progress: bool = False,
+    **options: Any,
+) -> "DataFrame":
+    """Label the emotion in files; the rows of `segments.csv` or `files.csv` as a DataFrame.
+
+    >>> import ser_batch
+    >>> segments = ser_batch.annotate("samples/diary")
+    >>> segments.columns.to_list()[:3]
+    ['label', 'confidence', 'p_angry']
+    >>> segments.loc["pause.wav"].index.to_list()[-1]
+    (Timedelta('0 days 00:00:01.500000'), Timedelta('0 days 00:00:04.475812'))
+    >>> segments.attrs["counts"]["failed"]
+    0
+
+    Args:
+        paths: files and directories, or URLs of such: one, or any number of them, as in a column of a DataFrame.
+        output: folder for the tables, or its URL, as for `ser-batch annotate`; a folder of an earlier run is resumed.
+            Without it nothing is written.
+        level: a row for each segment, or for each file.
+        progress: show a bar, in a notebook or on a terminal.
+        options: the fields of `ser_batch.engine.job.Options`, such as `model`, `jobs`, `hop` in seconds, `include`,
+            `absolute`.
+
+    Returns:
+        Rows sorted by `file` and `start`. The index is audformat's: `file`, `start` and `end` for segments, the times
+        as Timedelta; `file` for files. Files are called as in the tables: relative to the folder that all are in, or
+        with `absolute=True` from `/`. The columns are the tables', `label` and `status` as categories; silence has no
+        label, and NaN for numbers. `attrs` holds what JSON can: `root`, `model`, `model_sha256`, `failures`, a
+        dictionary with `file`, `stage`, `error` and `message` for each of the first 1,000, and of the summary
+        in `run.json` `counts`, `labels`, `audio_seconds`, `wall_seconds`, and more.
+
+    Raises:
+        SerBatchError: nothing could be done, or more files failed than `max_failures` allows.
+        KeyboardInterrupt: Ctrl-C; with `output`, the same call goes on from there.
+
+    Warns:
+        UserWarning: some files failed, or the model was trained with another `denoise`.
+    """
+    from ser_batch.engine.frame import Frame
+    from ser_batch.engine.job import Options
+    from ser_batch.engine.memory import collect
+    from ser_batch.model.bundle import load_bundle
+    from ser_batch.output.schema import Schema
+
+    if level not in ("segments", "files"):
+        raise UsageError(f"unknown level {level!r}: choose segments or files")
+    asked = Options(**options)
+    bundle = load_bundle(asked.model)
+    frame = Frame(Schema(bundle.labels, asked.top_k), level == "segments")
+    if output is not None:
+        summary = _run(paths, output, asked, _shown(progress), frame)
+    elif needless := ABOUT_A_FOLDER & options.keys():
+        raise UsageError(
+            f"{', '.join(sorted(needless))}: only with a folder for the tables: name one as output"
+        )
+    else:
+        summary = collect([os.fspath(path) for path in listed(paths)], asked, _shown(progress), frame)
+    if summary.interrupted:
+        raise KeyboardInterrupt
+    if summary.stopped:
+        raise SerBatchError(f"stopped: {summary.stopped}")
+    return _finished(frame, bundle, summary)
+
+
+def annotate_to(paths: PathLike | Iterable[PathLike], output: PathLike, **options: Any) -> "Summary":
+    """Label the emotion in files, into a folder alone: for archives whose rows fit into no memory.
+
+    Args:
+        paths: as for `annotate`.
+        output: folder for the tables, or its URL; a folder of an earlier run is resumed.
+        options: the fields of `ser_batch.engine.job.Options`.
+
+    Returns:
+        Counts of files, segments, labels and failures, and `exit_code`.
+
+    Raises:
+        SerBatchError: nothing could be done; single files that fail are in `failures.csv` instead.
+    """
+    from ser_batch.engine.job import Options
+
+    return _run(paths, output, Options(**options), _shown(False))
+
+
+def merge(
+    folders: PathLike | Sequence[PathLike], output: PathLike | None = None, **options: Any
+) -> "Summary":
+    """Join shards, which `annotate` was asked for by `shard`, into the tables of one run; what `ser-batch merge` does.
+
+    Args:
+        folders: output folders of the shards.
+        output: folder for the tables; by default the first of `folders`.
+        options: the other arguments of `ser_batch.engine.merging.merge`.
+
+    Raises:
+        SerBatchError: shards are missing, or do not belong together.
+    """
+    from ser_batch.engine.merging import merge as join
+
+    parts = [Path(folder) for folder in listed(folders)]
+    return join(parts, Path(output) if output else parts[0], **options)
+
+
+def report(folder: PathLike, output: PathLike | None = None) -> Path:
+    """Write one HTML page that shows what is in an output folder of `annotate`; what `ser-batch report` does.
+
+    Args:
+        folder: with files.csv, segments.csv, failures.csv and run.json.
+        output: the page; by default report.html in the folder.
+
+    Returns:
+        Where the page is.
+
+    Raises:
+        SerBatchError: a table is missing or damaged, or the page cannot be written.
+    """
+    from ser_batch.output.report.page import write_report
+
+    return write_report(Path(folder), Path(output) if output else None)
+
+
+def _run(
+    paths: PathLike | Iterable[PathLike],
+    output: PathLike,
+    options: "Options",
+    progress: "Progress",
+    frame: "Frame | None" = None,
+) -> "Summary":
+    from ser_batch.engine.mirror import stored
+    from ser_batch.engine.run import run
+
+    with stored(os.fspath(output), options) as folder:
+        return run([os.fspath(path) for path in listed(paths)], folder, options, progress, frame)
+
+
+def _finished(frame: "Frame", bundle: "Bundle", summary: "Summary") -> "DataFrame":
+    """The DataFrame, with what is known about its making; failures are not passed over in silence."""
+    from ser_batch.engine import provenance
+
+    if summary.failed:
+        first = frame.failures[0]
+        warnings.warn(
+            f"{summary.failed} of {summary.failed + summary.files} files failed, see attrs['failures']; "
+            f"the first: {first['file']}: {first['stage']}: {first['message']}",
+            stacklevel=3,
+        )
+    made = frame.made()
+    made.attrs = {
+        "root": summary.root,
+        "model": bundle.name,
+        "model_sha256": bundle.sha256,
+        **provenance.outcome(summary),
+        "failures": frame.failures,
+    }
+    return made
+
+
+def _shown(progress: bool) -> "Progress":
+    from ser_batch.api.progress import Bar
+
+    return Bar(progress)

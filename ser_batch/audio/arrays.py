@@ -1,0 +1,59 @@
+"""Audio in memory, in the blocks that `ser_batch.audio.decode` gives of a file."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ser_batch.audio.decode import BLOCK_VALUES, LOUDEST, SAMPLE_RATES
+from ser_batch.errors import SerBatchError
+
+Array = NDArray[np.float32]
+
+
+def blocks(array: ArrayLike, sample_rate: float) -> tuple[int, Iterator[Array]]:
+    """Audio in blocks, mixed down to mono; the same numbers as from a file of the same samples.
+
+    Args:
+        array: `[n]`, or `[channels, n]` or `[n, channels]`, the shorter axis being the channels. Floats, full scale is
+            ±1, or integers of 8, 16 or 32 bits.
+        sample_rate: in Hz.
+
+    Returns:
+        The sample rate, and an iterator over float32 `[n]` blocks.
+
+    Raises:
+        SerBatchError: no audio; of numbers that are not finite while iterating.
+    """
+    samples = np.asarray(array)
+    if sample_rate not in SAMPLE_RATES:
+        raise SerBatchError(f"a sample rate of {sample_rate}: give whole Hz, 1 kHz to 768 kHz")
+    if samples.ndim not in (1, 2) or not samples.size:
+        raise SerBatchError(
+            f"an array of shape {samples.shape}: give [n], [channels, n] or [n, channels], n > 0"
+        )
+    if samples.dtype.kind != "f" and (samples.dtype.kind not in "iu" or samples.dtype.itemsize > 4):
+        raise SerBatchError(f"samples of type {samples.dtype}: give floats, or integers of 8, 16 or 32 bits")
+    frames = samples.reshape(len(samples), -1)
+    if samples.ndim == 2 and len(frames) <= frames.shape[1]:
+        frames = frames.T
+    return int(sample_rate), _mono(frames)
+
+
+def _mono(frames: NDArray) -> Iterator[Array]:
+    """The mean of the channels of `[n, channels]`, block by block."""
+    step = max(1, BLOCK_VALUES // frames.shape[1])
+    for start in range(0, len(frames), step):
+        block = _floats(frames[start : start + step])
+        yield np.ascontiguousarray(block).mean(axis=1) if block.shape[1] > 1 else block[:, 0]
+
+
+def _floats(block: NDArray) -> Array:
+    """Samples as float32, full scale ±1."""
+    values = block.astype(np.float64)
+    if block.dtype.kind != "f":
+        full_scale = 2.0 ** (8 * block.dtype.itemsize - 1)
+        values = (values - full_scale * (block.dtype.kind == "u")) / full_scale
+    if not (np.abs(values) < LOUDEST).all():
+        raise SerBatchError("samples that are not finite (NaN, infinity, or beyond 1e9)")
+    return values.astype(np.float32)

@@ -1,0 +1,73 @@
+"""The rows as a pandas DataFrame, indexed as audformat's tables are."""
+
+from array import array
+from collections.abc import Sequence
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_batch.output.names import in_utf8
+from ser_batch.output.schema import OK, SILENT, UNCERTAIN, FileRow, Schema, SegmentRow
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Index
+
+FAILURES_KEPT = 1_000  # what is in `attrs` is copied with each step of pandas
+
+
+class Frame:
+    """Takes the files in order, each with its segments, as the writers of formats do; kept as an array a column.
+
+    `failures` are the first rows of `failures.csv`.
+    """
+
+    def __init__(self, schema: Schema, of_segments: bool = True):
+        self._schema, self._of_segments = schema, of_segments
+        self._columns = {
+            name: _store(name) for name in (schema.segment_columns if of_segments else schema.file_columns)
+        }
+        self.failures: list[dict[str, str]] = []
+
+    def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
+        """Append one file with its segments, or without them."""
+        for row in segments if self._of_segments else [file]:
+            for column, value in zip(self._columns.values(), self._schema.values(row), strict=True):
+                column.append(nan if value is None and isinstance(column, array) else value)
+
+    def fail(self, file: str, stage: str, error: str, message: str) -> None:
+        """Keep why a file has no row."""
+        if len(self.failures) < FAILURES_KEPT:
+            self.failures.append({"file": in_utf8(file), "stage": stage, "error": error, "message": message})
+
+    def made(self) -> "DataFrame":
+        """The DataFrame."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {
+            name: np.array(column) if isinstance(column, array) else column
+            for name, column in self._columns.items()
+        }
+        files = pd.Index([in_utf8(name) for name in columns.pop("file")], dtype="string", name="file")
+        index: Index = files
+        if self._of_segments:
+            times = [_timedelta(columns.pop(name)) for name in ("start", "end")]
+            index = pd.MultiIndex.from_arrays([files, *times], names=["file", "start", "end"])
+        for name, values in columns.items():
+            if isinstance(values, list):
+                categories = [OK, SILENT, UNCERTAIN] if name == "status" else self._schema.labels
+                columns[name] = pd.Categorical(values, categories)
+        return pd.DataFrame(columns, index)
+
+
+def _store(column: str) -> "list[Any] | array[Any]":
+    """Text is kept as references, all else packed."""
+    if column in ("file", "status") or column.startswith("label"):
+        return []
+    return array("q" if column == "n_segments" else "d")
+
+
+def _timedelta(seconds: NDArray[np.float64]) -> NDArray[np.timedelta64]:
+    """Whole microseconds, as the tables have them."""
+    return (np.rint(seconds * 1e6).astype(np.int64) * 1_000).astype("timedelta64[ns]")
