@@ -32,4 +32,4 @@ def reference() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(reference()), end="")
+    print("\n".join(reference()).rstrip())

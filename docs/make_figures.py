@@ -28,14 +28,16 @@ def filled(page: str) -> str:
 def by_group(card: Figures) -> Iterator[str]:
     """Accuracy and UAR by sex, age and level; by age only accuracy, which groups of ages can be summed up by."""
     groups, overall, about = measured(card)
-    ages = card["evaluation"]["groups"].get("age", {})
+    ages = {age: row for age, row in card["evaluation"]["groups"].get("age", {}).items() if age.isdigit()}
     levels = groups.get("level", {})
     rows = [("all", "", *both(overall))]
     rows += [("sex", value, *both(row)) for value, row in groups.get("sex", {}).items()]
     rows += [("intensity", name, *both(levels[value])) for value, name in LEVELS.items() if value in levels]
     yield from table(f"**`{card['name']}`**, {about}", ("", "", "clips", "UAR", "accuracy"), rows)
     if ages:
-        rows = [(band, f"{clips:,}", f"{right / clips:.3f}") for band, (clips, right) in decades(ages).items()]
+        rows = [
+            (band, f"{clips:,}", f"{right / clips:.3f}") for band, (clips, right) in decades(ages).items()
+        ]
         yield from table(f"`{card['name']}`, {card['evaluation']['on']}", ("age", "clips", "accuracy"), rows)
 
 
@@ -57,7 +59,10 @@ def summaries(card: Figures) -> Iterator[str]:
     training, evaluation, crossed = card["training"], card["evaluation"], card.get("cross_validation")
     rows = [
         ("what it is", card["summary"]),
-        ("size", f"{card['parameters']:,} parameters, {card['bytes'] / 1e6:.1f} MB, {card['weights']} weights"),
+        (
+            "size",
+            f"{card['parameters']:,} parameters, {card['bytes'] / 1e6:.1f} MB, {card['weights']} weights",
+        ),
         ("labels", ", ".join(card["labels"])),
         ("noise reduction", card["denoise"]),
         ("trained on", training["attribution"]),

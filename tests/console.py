@@ -1,4 +1,4 @@
-"""What documents show of a terminal: `python -m tests.console docs/tutorial.md` runs the commands, and writes it anew."""
+"""What documents show of a terminal: `python -m tests.console docs/tutorial.md` writes it anew."""
 
 import os
 import re
@@ -12,22 +12,24 @@ from tests.terminal import Terminal
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
-PROGRESS = re.compile(r"[^\n]*\n(?:\x1b\[\?25h)?\r\x1b\[1A\x1b\[2K")  # a line that is erased when the work is done
+PROGRESS = re.compile(
+    r"[^\n]*\n(?:\x1b\[\?25h)?\r\x1b\[1A\x1b\[2K"
+)  # a line that is erased when the work is done
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 TIMES = re.compile(r"^(\d+ h )?(\d+ min )?[\d.]+ s, [\d,.]+× real time", re.MULTILINE)
 
 
 def shown(command: str, folder: Path) -> str:
-    """What a command leaves on a terminal of 100 columns, without colours."""
+    """What a command leaves on a terminal of 80 columns, without colours."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    terminal = Terminal("bash", "-c", f"cd {shlex.quote(str(folder))} && {command}", PATH=path)
+    terminal = Terminal("bash", "-c", f"cd {shlex.quote(str(folder))} && {command}", columns=80, PATH=path)
     terminal.end(120)
     left = COLOURS.sub("", PROGRESS.sub("", terminal.shown.replace("\r\n", "\n")))
     return "".join(f"{line.rstrip()}\n" for line in left.splitlines())
 
 
 def rerun(text: str, folder: Path) -> str:
-    """A document with what its console blocks show now; their commands, which begin with `$`, run in `folder` in turn."""
+    """A document with what its console blocks show now: their commands, after `$`, run in `folder` in turn."""
 
     def again(block: re.Match[str]) -> str:
         commands = [line[2:] for line in block[0].splitlines() if line.startswith("$ ")]

@@ -91,7 +91,7 @@ def train(
     if encoder:
         options.setdefault("architecture", LargeArchitecture())
     checked = TrainOptions(**options)
-    start = load_bundle(fspath(init_from)) if init_from else None
+    start = load_bundle(init_from) if init_from else None
     recorded = read_noise(fspath(noise)) if noise else None
     mapping = read_mapping(labels)
     denoise = denoise or (start.denoise if start else "off")
@@ -151,7 +151,7 @@ def evaluate(
     from ser_batch.model.evaluate import evaluate_bundle, held_out_clips
     from ser_batch.model.joining import join
 
-    bundle = load_bundle(fspath(model))
+    bundle = load_bundle(model)
     noises = [read_noise(fspath(each)) for each in listed(noise)]
     mapping = bundle.mapping if labels is None else read_mapping(labels)
     tables = [_table(corpus, denoise or bundle.denoise, jobs, progress) for corpus in listed(corpora)]
@@ -168,7 +168,7 @@ def evaluate(
 
 def _table(corpus: PathLike, denoise: str, jobs: int | None, progress: bool) -> "FeatureTable":
     """The feature table of a corpus, with the paths of its audio where it is not a stored table."""
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     from ser_batch.corpus.read import read_corpus
     from ser_batch.engine.extract import extract_table

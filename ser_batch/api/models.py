@@ -1,6 +1,5 @@
 """Models: those that ship, and those that `train` wrote."""
 
-from os import fspath
 from typing import TYPE_CHECKING
 
 from ser_batch.api.paths import PathLike
@@ -30,4 +29,4 @@ def load_model(name_or_directory: PathLike = "crema-d") -> "Bundle":
     """
     from ser_batch.model.bundle import load_bundle
 
-    return load_bundle(fspath(name_or_directory))
+    return load_bundle(name_or_directory)

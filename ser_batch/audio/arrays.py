@@ -1,6 +1,7 @@
 """Audio in memory, in the blocks that `ser_batch.audio.decode` gives of a file."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +41,7 @@ def blocks(array: ArrayLike, sample_rate: float) -> tuple[int, Iterator[Array]]:
     return int(sample_rate), _mono(frames)
 
 
-def _mono(frames: NDArray) -> Iterator[Array]:
+def _mono(frames: NDArray[Any]) -> Iterator[Array]:
     """The mean of the channels of `[n, channels]`, block by block."""
     step = max(1, BLOCK_VALUES // frames.shape[1])
     for start in range(0, len(frames), step):
@@ -48,7 +49,7 @@ def _mono(frames: NDArray) -> Iterator[Array]:
         yield np.ascontiguousarray(block).mean(axis=1) if block.shape[1] > 1 else block[:, 0]
 
 
-def _floats(block: NDArray) -> Array:
+def _floats(block: NDArray[Any]) -> Array:
     """Samples as float32, full scale ±1."""
     values = block.astype(np.float64)
     if block.dtype.kind != "f":

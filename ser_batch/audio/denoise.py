@@ -5,6 +5,8 @@ vocal repertoires", PLoS Comput. Biol. 2020; package `noisereduce`) keeps a cell
 level is more than 1.5 standard deviations above the mean level of its frequency, and smooths that mask.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,7 +62,7 @@ def _smooth(mask: NDArray[np.bool_]) -> Array:
     return gain
 
 
-def _running_sum(counts: NDArray, width: int, axis: int) -> NDArray:
+def _running_sum(counts: NDArray[Any], width: int, axis: int) -> NDArray[Any]:
     """Sum of each `width` neighbours along an axis, which gets shorter by `width - 1`: by doubling."""
     if width == 1:
         return counts

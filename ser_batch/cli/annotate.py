@@ -132,6 +132,7 @@ from ser_batch.output.formats import FORMATS
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     paths: tuple[str, ...],
     output: str,
     formats: tuple[str, ...],

@@ -36,6 +36,7 @@ from ser_batch.output.formats import FORMATS
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     folders: tuple[str, ...],
     output: Path | None,
     quiet: bool,

@@ -1,11 +1,14 @@
 """What runs on a node of a Ray cluster: an actor that annotates files in a process of its own."""
 
+import fcntl
+import os
 import platform
-import sys
+import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,9 @@ from ser_batch.engine.pool import Pool
 from ser_batch.engine.result import Outcome
 from ser_batch.errors import SerBatchError
 from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
+
+PREFIX = "ser-batch-actor-"
+FRESH_SECONDS = 60.0  # in which an actor may have made its folder, and not yet locked it
 
 Contents = Mapping[str, Iterable[bytes]]  # of files, in parts, by their paths
 
@@ -52,14 +58,11 @@ class Annotator:
                 "nodes, or send it with --ray-runtime-env"
             )
         self._stopped = threading.Event()
-        self._folder = tempfile.TemporaryDirectory(prefix="ser-batch-")
-        place = Path(self._folder.name)
+        self._folder = _own_folder()
         for name, content in bundle.items():
-            (place / name).write_bytes(content)
-        load_bundle(place)
-        # a spawned process imports its parent's main script: Ray's, and with it all of Ray
-        vars(sys.modules["__main__"]).pop("__file__", None)
-        self._pool = Pool(replace(settings, model=str(place)), 1, timeout)
+            (self._folder / name).write_bytes(content)
+        load_bundle(self._folder)
+        self._pool = Pool(replace(settings, model=str(self._folder)), 1, timeout)
 
     def ready(self) -> None:
         """Answers as soon as the actor has a place."""
@@ -73,8 +76,13 @@ class Annotator:
             SerBatchError: the process cannot start.
             OSError: the contents cannot be written to a temporary file.
         """
-        with tempfile.TemporaryDirectory(dir=self._folder.name) as spool:
-            known = {self._spooled(source, contents or {}, spool): source for source in sources}
+        with ExitStack() as copies:
+            known = {
+                _copy(source, contents[source.path], copies)
+                if contents and source.path in contents
+                else source: source
+                for source in sources
+            }
             results = self._pool.annotate(known, self._stopped.is_set)
             return [(known[source], outcome) for source, outcome in results]
 
@@ -84,15 +92,6 @@ class Annotator:
         """The same with contents in Ray's object store: one part after the other, however long the file."""
         return self.annotate(sources, {path: map(ray.get, parts) for path, parts in contents.items()})
 
-    def _spooled(self, source: Source, contents: Contents, spool: str) -> Source:
-        if source.path not in contents:
-            return source
-        folder = tempfile.mkdtemp(dir=spool)
-        path = Path(folder) / Path(source.path).name
-        with path.open("wb") as file:
-            file.writelines(contents[source.path])
-        return replace(source, path=str(path))
-
     @ray.method(concurrency_group="control")
     def stop(self) -> None:
         """Have the file in work finished, and no more."""
@@ -100,7 +99,37 @@ class Annotator:
 
     @ray.method(concurrency_group="control")
     def close(self) -> None:
-        """End the process, and delete what was written."""
-        with suppress(AttributeError):  # it could not begin
-            self._pool.close()
-        self._folder.cleanup()
+        """End the process, and delete the bundle."""
+        self._pool.close()
+        shutil.rmtree(self._folder)
+
+
+def _copy(source: Source, content: Iterable[bytes], copies: ExitStack) -> Source:
+    """A file of what was sent, without a name: when this process ends, however it does, it is gone."""
+    file = copies.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
+    file.writelines(content)
+    return replace(source, path=f"/proc/{os.getpid()}/fd/{file.fileno()}")
+
+
+def _own_folder() -> Path:
+    """A new folder, locked as long as this process lives; those that killed actors left behind are deleted."""
+    for other in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
+        with suppress(OSError):  # it is in use, or somebody else's
+            handle = _locked(other)
+            if time.time() - os.fstat(handle).st_mtime > FRESH_SECONDS:
+                shutil.rmtree(other)
+            os.close(handle)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    _locked(folder)
+    return folder
+
+
+def _locked(folder: Path) -> int:
+    """A handle of a folder that nobody else has locked, which this process locks; else OSError."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter, deque
@@ -30,6 +31,7 @@ AHEAD = 2  # chunks given to each actor, so that it need not wait for the next o
 LOSSES = 3  # how many actors may be lost over a file
 REFRESH_SECONDS = 3.0  # between looks at how large the cluster is
 PATIENCE_SECONDS = 900.0  # without any actor: nodes that are booted and install packages take minutes
+CONNECT_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
 PART_BYTES = 16_000_000  # of a file in the object store
 ELSEWHERE = ("FileNotFoundError", "PermissionError")  # on a node; the driver may be able to read the file
@@ -78,12 +80,13 @@ def _cluster(options: Options, jobs: int) -> Iterator[None]:
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of chunks that a lost actor had not begun
     environment = _runtime_env(options.ray_runtime_env)
     with ExitStack() as stack:
-        address = options.ray
+        address = options.ray or LOCAL
         if address == LOCAL:
             cpus = (options.ray_actors or jobs) * options.ray_cpus_per_actor
             address = stack.enter_context(private_cluster(cpus))
         before = signal.getsignal(signal.SIGTERM)
         try:
+            _knock(address)
             ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="ERROR")
         except Exception as error:
             raise SerBatchError(f"cannot join the Ray cluster at {address}: {_reason(error)}") from error
@@ -92,6 +95,14 @@ def _cluster(options: Options, jobs: int) -> Iterator[None]:
                 signal.signal(signal.SIGTERM, before)  # Ray has taken it
         stack.callback(ray.shutdown)
         yield
+
+
+def _knock(address: str) -> None:
+    """Raise OSError if nobody is at an address: Ray would try for ever."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        with socket.create_connection((host, int(port)), CONNECT_SECONDS):
+            pass
 
 
 def _runtime_env(text: str | None) -> dict[str, Any] | None:

@@ -50,7 +50,7 @@ def private_cluster(cpus: float) -> Iterator[str]:
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
     """Have Ray see these variables, which it reads when it is imported."""
-    from ray._raylet import Config
+    from ray._raylet import Config  # type: ignore[attr-defined]
 
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

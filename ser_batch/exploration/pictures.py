@@ -18,23 +18,27 @@ DPI = 100
 BLUE = "#0072b2"  # of Okabe and Ito's palette
 LEVELS, SIGNED = "magma", "PuOr_r"  # even steps and two signs with any colour vision
 MOST_BARS = 30
+HISTOGRAM = 9  # its height in bars
 KILOHERTZ = (0, 0.5, 1, 2, 4, 8)
 
 
 def save_counts(counts: Mapping[str, Mapping[str, Counter[str]]], path: Path) -> None:
-    """Bars of the clips by each attribute; of more than 30 values, the distribution of their counts."""
+    """Bars of the clips by each attribute; of more than 30 values a histogram: of numbers, or of the values' counts."""
     columns = min(3, len(counts))
     rows = -(-len(counts) // columns)
-    sizes = [min(len(values), MOST_BARS) for values in counts.values()]
+    sizes = [len(values) if len(values) <= MOST_BARS else HISTOGRAM for values in counts.values()]
     bars = [max(3, *sizes[k : k + columns]) for k in range(0, len(sizes), columns)]
     heights = [0.6 + 0.19 * count for count in bars]
     figure, grid = _subplots(rows, columns, (10, sum(heights)), height_ratios=heights)
     for k, (axes, (name, values)) in enumerate(zip(grid.flat, counts.items(), strict=False)):
         totals = [by_label.total() for by_label in values.values()]
         axes.set_title(name.replace("_", " "), fontsize=10)
-        if len(values) > MOST_BARS:
+        if len(values) > MOST_BARS and name != "speaker" and all(map(str.isdecimal, values)):
+            axes.hist([int(value) for value in values], weights=totals, bins=20, color=BLUE)
+            axes.set_ylabel("clips", fontsize=8)
+        elif len(values) > MOST_BARS:
             axes.hist(totals, bins=20, color=BLUE)
-            axes.set(xlabel=f"clips of each of the {len(values):,} values", ylabel="values")
+            axes.set_xlabel(f"clips of each of {len(values):,}", fontsize=8)
         else:
             # by place, since different values may be drawn alike
             drawn = axes.barh(range(len(values)), totals, color=BLUE, height=0.7)
@@ -183,10 +187,4 @@ def _subplots(rows: int, columns: int, size: tuple[float, float], **options: Any
 
 
 def _save(figure: Any, path: Path) -> None:
-    from PIL import Image
-
-    figure.set_dpi(DPI)
-    figure.canvas.draw()
-    # 256 colours are enough, in a third of the bytes
-    image = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-    image.quantize(256).save(path, optimize=True)
+    figure.savefig(path, dpi=DPI)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class Bundle:
         return self.card["sha256"]
 
 
-def load_bundle(name_or_directory: str | Path) -> Bundle:
+def load_bundle(name_or_directory: str | os.PathLike[str]) -> Bundle:
     """Find and check a model.
 
     Args:

@@ -57,7 +57,9 @@ def set_standards(model: keras.Model, features: NDArray[np.float32]) -> None:
     Batch norm in their place would change what the encoder is worth while it is trained, and forbids `take_back`.
     """
     named = [model.get_layer(f"standard_{i}") for i in range(whisper.OUTPUTS)]
-    inside = keras.Model(model.input, [[layer.input for layer in named], model.get_layer("encoder_heard").output])
+    inside = keras.Model(
+        model.input, [[layer.input for layer in named], model.get_layer("encoder_heard").output]
+    )
     outputs, heard = inside.predict_on_batch(features)
     for layer, output in zip(named, outputs, strict=True):
         frames = output[heard[..., 0] > 0]
@@ -93,7 +95,9 @@ class Standardise(layers.Layer):
     def build(self, shape: Any) -> None:
         """Make room for the statistics."""
         self.mean = self.add_weight(shape=shape[-1:], initializer="zeros", trainable=False, name="mean")
-        self.deviation = self.add_weight(shape=shape[-1:], initializer="ones", trainable=False, name="deviation")
+        self.deviation = self.add_weight(
+            shape=shape[-1:], initializer="ones", trainable=False, name="deviation"
+        )
 
     def call(self, x: Any) -> Any:
         """Shift and scale."""

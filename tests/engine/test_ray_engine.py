@@ -188,33 +188,40 @@ def test_a_killed_run_takes_its_private_cluster_along(samples, tmp_path, scratch
     assert not any(scratch.iterdir())
 
 
+@pytest.fixture(scope="module")
+def small_store():
+    """Two raylets that keep no object on disk."""
+    with cluster_of(2, _system_config={"automatic_object_spilling_enabled": False}) as cluster:
+        yield cluster
+
+
 @pytest.fixture
-def only_here(tmp_path, monkeypatch):
-    """A path that means this folder to this process alone: the nodes have other working directories."""
+def only_here(small_store, tmp_path, monkeypatch):
+    """A path that means this folder to this process alone: the nodes have been started elsewhere."""
     folder = tmp_path / "only here"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    return Path("/proc/self/cwd/only here").parent
+    return Path("/proc/self/cwd")
 
 
-def test_files_that_only_the_driver_sees_are_sent_through_a_store_that_is_too_small(only_here, tmp_path, rng):
-    for k in range(6):
+def test_files_that_only_the_driver_sees_are_sent_through_a_store_that_is_too_small(
+    small_store, only_here, tmp_path, rng
+):
+    for k in range(5):
         noise = rng.normal(0, 0.1, (20 * 192_000, 2)).astype(np.float32)
         soundfile.write(only_here / f"{k}.wav", noise, 192_000, "FLOAT")  # 31 MB each, of which two fit
     (only_here / "bad.wav").write_text("dear diary")
     expected = made(only_here, tmp_path / "local", None)
-    unspilled = {"automatic_object_spilling_enabled": False, "object_store_full_delay_ms": 10}
-    with cluster_of(2, _system_config=unspilled) as cluster:
-        assert made(only_here, tmp_path / "ray", cluster.address, ray_ship_files=True) == expected
+    assert made(only_here, tmp_path / "ray", small_store.address, ray_ship_files=True) == expected
 
 
 def test_files_that_a_node_does_not_see_are_failures_that_say_what_to_do(
-    cluster, only_here, samples, tmp_path
+    small_store, only_here, samples, tmp_path
 ):
     shutil.copy(samples / "meeting" / "QUESTION.WAV", only_here)
     shutil.copy(samples / "meeting" / "QUESTION.WAV", tmp_path)
     paths = [only_here / "QUESTION.WAV", tmp_path / "QUESTION.WAV"]
-    summary = ran(paths, tmp_path / "out", ray=cluster.address)
+    summary = ran(paths, tmp_path / "out", ray=small_store.address)
     assert (summary.files, summary.failed) == (1, 1)
     [failure] = rows(tmp_path / "out" / "failures.csv")
     assert "--ray-ship-files" in failure["message"]
@@ -242,6 +249,6 @@ def test_a_cluster_may_be_joined_from_outside(samples, tmp_path):
 
 
 def test_no_cluster_at_an_address_is_said(samples, tmp_path):
-    refused = annotate(samples, "-o", tmp_path / "out", "--ray", "ray://127.0.0.1:9")
+    refused = annotate(samples, "-o", tmp_path / "out", "--ray", "ray://127.0.0.1:9", "-q")
     assert refused.returncode == 1
     assert "Error: cannot join the Ray cluster at ray://127.0.0.1:9" in refused.stderr
