@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ser_batch
 from ser_batch.corpus.find import Source
 from ser_batch.engine.job import Options
-from ser_batch.engine.ray_actor import Annotator, packed
+from ser_batch.engine.ray_actor import NodeWorker, packed
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.engine.rows import rows
 from ser_batch.engine.run import settings_of
@@ -75,25 +75,18 @@ def annotate_dataset(
 class _Annotate:
     """The step in one actor."""
 
-    def __init__(self, annotator: tuple[Any, ...], schema: Schema, segments: bool):
-        self._annotator = Annotator(*annotator)
+    def __init__(self, worker: tuple[Any, ...], schema: Schema, segments: bool):
+        self._worker = NodeWorker(*worker)
         self._schema, self._segments = schema, segments
 
     def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
         import pyarrow
 
         paths, contents = _column(batch, PATH), _column(batch, CONTENT)
-        sources = [
-            _source(k, path, content) for k, (path, content) in enumerate(zip(paths, contents, strict=True))
-        ]
-        sent = {
-            source.path: [content]
-            for source, content in zip(sources, contents, strict=True)
-            if content is not None
-        }
-        found = self._annotator.annotate(list(dict.fromkeys(sources)), sent)
-        outcomes = {source.path: outcome for source, outcome in found}
-        records = [self._records(outcomes[source.path]) for source in sources]
+        sources = [_source(path, content) for path, content in zip(paths, contents, strict=True)]
+        sent = {k: [content] for k, content in enumerate(contents) if content is not None}
+        outcomes = dict(self._worker.annotate(sources, sent))
+        records = [self._records(outcomes[k]) for k in range(len(batch))]
         table = batch.take([k for k, several in enumerate(records) for _ in several])
         if self._segments and CONTENT in table.column_names:
             table = table.drop_columns(CONTENT)
@@ -127,10 +120,9 @@ def _column(batch: "pyarrow.Table", name: str) -> list[Any]:
     return batch.column(name).to_pylist() if name in batch.column_names else [None] * len(batch)
 
 
-def _source(k: int, path: str | None, content: bytes | None) -> Source:
-    """The file of row `k`; several rows may have the same one."""
-    if content is not None:
-        return Source(f"{k}/{Path(path or '').name or 'audio'}", len(content), 0)
+def _source(path: str | None, content: bytes | None) -> Source:
+    """A row's file; larger ones may take longer."""
+    size = len(content or b"")
     with suppress(OSError):
-        return Source(path or "", Path(path or "").stat().st_size, 0)
-    return Source(path or "", 0, 0)
+        size = size or Path(path or "").stat().st_size
+    return Source(path or "", size, 0)

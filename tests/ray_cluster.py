@@ -39,5 +39,5 @@ def actors():
     return {
         int(entry.name): int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and command_of(entry.name).startswith("ray::Annotator")
+        if entry.name.isdigit() and command_of(entry.name).startswith("ray::NodeWorker")
     }

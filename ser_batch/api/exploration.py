@@ -32,7 +32,7 @@ def explore(
         Where the page is.
 
     Raises:
-        SerBatchError: no corpus, no recognisable label, no clip that can be read, or a folder that cannot be written.
+        SerBatchError: no corpus, no recognisable label, or a folder that cannot be written.
     """
     from tqdm.auto import tqdm
 

@@ -24,7 +24,7 @@ class Quality:
         duration: in seconds.
         sample_rate: in Hz.
         channels: by the header.
-        rms_db: root mean square, dB relative to full scale.
+        rms_db: root mean square, dB relative to full scale; -100 or more.
         peak: largest absolute sample; 1 is full scale.
         clipped: share of the samples at 0.99 of full scale or beyond.
         silence: share of 16 ms blocks that are 35 dB below the loudest; 1 where all are below -70 dB full scale.
@@ -80,7 +80,7 @@ def _measure(path: str) -> Quality:
         duration=count / sample_rate,
         sample_rate=sample_rate,
         channels=found.channels if found else None,
-        rms_db=10 * float(np.log10(max(energy / count, 1e-20))),
+        rms_db=10 * float(np.log10(max(energy / count, 1e-10))),
         peak=peak,
         clipped=clipped / count,
         silence=_silence(np.concatenate(powers)),

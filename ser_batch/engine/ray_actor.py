@@ -26,15 +26,13 @@ from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
 PREFIX = "ser-batch-actor-"
 FRESH_SECONDS = 60.0  # in which an actor may have made its folder, and not yet locked it
 
-Contents = Mapping[str, Iterable[bytes]]  # of files, in parts, by their paths
-
 
 def packed(bundle: Bundle) -> dict[str, bytes]:
     """The files of a bundle, to be sent."""
     return {name: (bundle.path / name).read_bytes() for name in (CARD_FILE, NETWORK_FILE)}
 
 
-class Annotator:
+class NodeWorker:
     """A pool of one process: what a file does to that, the actor survives, and tells as any run does.
 
     `control` are methods that do not wait for the others to be done.
@@ -68,29 +66,34 @@ class Annotator:
         """Answers as soon as the actor has a place."""
 
     def annotate(
-        self, sources: Sequence[Source], contents: Contents | None = None
-    ) -> list[tuple[Source, Outcome]]:
-        """Annotate files; those with contents from these. Fewer come out if it is stopped meanwhile.
+        self, sources: Sequence[Source], contents: Mapping[int, Iterable[bytes]]
+    ) -> list[tuple[int, Outcome]]:
+        """Annotate files.
+
+        Args:
+            sources: the files; the same one may be there several times.
+            contents: in parts, of those that are not to be read from their paths, by their place in `sources`.
+
+        Returns:
+            Place in `sources` and outcome, in the order of completion; of fewer, if it is stopped meanwhile.
 
         Raises:
             SerBatchError: the process cannot start.
             OSError: the contents cannot be written to a temporary file.
         """
         with ExitStack() as copies:
-            known = {
-                _copy(source, contents[source.path], copies)
-                if contents and source.path in contents
-                else source: source
-                for source in sources
-            }
-            results = self._pool.annotate(known, self._stopped.is_set)
-            return [(known[source], outcome) for source, outcome in results]
+            places: dict[Source, list[int]] = {}
+            for k, source in enumerate(sources):
+                file = _copy(source, contents[k], copies) if k in contents else source
+                places.setdefault(file, []).append(k)
+            results = self._pool.annotate(places, self._stopped.is_set)
+            return [(k, outcome) for file, outcome in results for k in places[file]]
 
     def annotate_shipped(
-        self, sources: Sequence[Source], contents: Mapping[str, Sequence[Any]]
-    ) -> list[tuple[Source, Outcome]]:
+        self, sources: Sequence[Source], contents: Mapping[int, Sequence[Any]]
+    ) -> list[tuple[int, Outcome]]:
         """The same with contents in Ray's object store: one part after the other, however long the file."""
-        return self.annotate(sources, {path: map(ray.get, parts) for path, parts in contents.items()})
+        return self.annotate(sources, {k: map(ray.get, parts) for k, parts in contents.items()})
 
     @ray.method(concurrency_group="control")
     def stop(self) -> None:

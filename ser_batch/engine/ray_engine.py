@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from ray.exceptions import ObjectStoreFullError, OutOfDiskError, RayActorError, 
 import ser_batch
 from ser_batch.corpus.find import Source
 from ser_batch.engine.job import Options, Settings
+from ser_batch.engine.plan import absolute
 from ser_batch.engine.pool import STARTS, chunks
-from ser_batch.engine.ray_actor import Annotator, packed
+from ser_batch.engine.ray_actor import NodeWorker, packed
 from ser_batch.engine.ray_local import private_cluster
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.errors import SerBatchError, UsageError
@@ -119,13 +121,21 @@ def _runtime_env(text: str | None) -> dict[str, Any] | None:
 
 
 class _Actor:
-    """An actor with the chunks that it was given, in order, and has not yet answered for."""
+    """An actor with the chunks that it was given, in order, and has not yet answered for.
+
+    `met` tells whether it has ever answered; `started`, whether work may be given to it.
+    """
 
     def __init__(self, handle: Any):
         self.handle = handle
-        self.started = False
+        self.met = False
         self.work: deque[tuple[Any, list[Source]]] = deque()
-        self._ready = handle.ready.remote()
+        self.call()
+
+    def call(self) -> None:
+        """Ask whether it is there."""
+        self.started = False
+        self._ready = self.handle.ready.remote()
 
     @property
     def awaited(self) -> Any:
@@ -154,7 +164,7 @@ class _Crew:
             concurrency_groups={"control": 1},
             scheduling_strategy="SPREAD",
             max_restarts=0,
-        )(Annotator)
+        )(NodeWorker)
         bundle = ray.put(packed(load_bundle(settings.model)))  # once, whatever the number of actors
         self._arguments = (bundle, settings, timeout, ser_batch.__version__)
 
@@ -182,10 +192,10 @@ class _Crew:
                     yield from self._lost(actor, error)
                     continue
                 if actor.started:
-                    actor.work.popleft()
+                    chunk = actor.work.popleft()[1]
                     self._failures, self._begun = 0, True
-                    yield from self._accepted(answer)
-                actor.started = True
+                    yield from self._accepted(chunk, answer)
+                actor.started = actor.met = True
 
     def _count_places(self) -> None:
         """See how many actors the cluster has room for, which changes; actors beyond that have to be asked for."""
@@ -223,18 +233,20 @@ class _Crew:
 
     def _sent(self, actor: _Actor, chunk: list[Source]) -> tuple[Any, list[Source]]:
         contents = {}
-        for source in chunk:
+        for k, source in enumerate(chunk):
             if source.path in self._only_here:
                 with suppress(OSError):  # the node will say that there is no such file
-                    contents[source.path] = _shipped(source)
-        if contents:
-            return actor.handle.annotate_shipped.remote(chunk, contents), chunk
-        return actor.handle.annotate.remote(chunk), chunk
+                    contents[k] = _shipped(source)
+        sources = [replace(source, path=absolute(source.path)) for source in chunk]
+        return actor.handle.annotate_shipped.remote(sources, contents), chunk
 
-    def _accepted(self, answer: list[tuple[Source, Outcome]]) -> Iterator[tuple[Source, Outcome]]:
+    def _accepted(
+        self, chunk: list[Source], answer: list[tuple[int, Outcome]]
+    ) -> Iterator[tuple[Source, Outcome]]:
         """Results, but for files that a node cannot see: they are to be sent."""
         unseen = []
-        for source, outcome in answer:
+        for k, outcome in answer:
+            source = chunk[k]
             if (
                 isinstance(outcome, Failure)
                 and source.path not in self._only_here
@@ -256,14 +268,17 @@ class _Crew:
         """Take the work of an actor back; what it was at is tried file by file."""
         self._actors.remove(actor)
         ray.kill(actor.handle)
+        for other in self._actors:
+            if not other.work:
+                other.call()  # it may have been lost with this one
         chunk = actor.work.popleft()[1] if actor.work else []
-        blamed = self._begun and bool(chunk) and isinstance(error, RayActorError)
-        if not blamed:
+        died = self._begun and actor.met and isinstance(error, RayActorError)
+        if not died:
             self._failures += 1
             if self._failures > STARTS * (self._wanted if self._begun else 1) and not self._halted:
                 raise SerBatchError(f"the actors on the Ray cluster cannot work: {_reason(error)}")
         for source in chunk:
-            self._losses[source.path] += blamed
+            self._losses[source.path] += died
             if self._losses[source.path] == LOSSES:
                 message = f"{LOSSES} actors were lost while they read it; the last: {_reason(error)}"
                 yield source, Failure("worker", "Crash", message)

@@ -48,7 +48,7 @@ def spectrograms(bands: Array, frames: int, seed: int) -> dict[str, Array]:
     rng = np.random.default_rng(seed)
     clip, heard = bands[None], np.array([frames])
     certain = Strengths(quieter_share=1, noise_share=1)
-    changes = {
+    changes: dict[str, Callable[[], Array]] = {
         "stretch, shift and warp": lambda: augment.warp(clip, heard, rng, certain)[0],
         "quieter room": lambda: augment.quieten(clip, heard, rng, certain),
         "equaliser": lambda: augment.equalise(clip, heard, rng, certain),

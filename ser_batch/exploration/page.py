@@ -40,7 +40,7 @@ def write_page(material: Material, folder: Path, seed: int | None = None) -> Pat
     """Write `index.html`, its pictures and sounds, `clips.csv`, `counts.csv` and `left-out.csv`; return the page.
 
     Args:
-        material: the corpus; at least one clip of it can be read.
+        material: the corpus.
         folder: made if need be; what is in it under these names is replaced.
         seed: draws the examples and the augmentations; None for typical examples, and the draws of seed 0.
 
@@ -89,7 +89,7 @@ def _remarks(material: Material) -> Iterator[str]:
     if material.table:
         yield "From a feature table: there is no audio to check or to hear, and durations end at 3.0 s."
     elif long := sum((quality.duration or 0) > WINDOW_SECONDS for _, quality in material.clips):
-        yield f"{long:,} clips are longer than 3.0 s: training hears the first 3.0 s of a clip."
+        yield f"{_counted(long, 'clip is', 'clips are')} longer than 3.0 s: training hears the first 3.0 s of a clip."
     if not material.corpus.speakers_known:
         yield (
             "No speakers can be told apart, so that every clip counts as a speaker: "
@@ -108,9 +108,10 @@ def _remarks(material: Material) -> Iterator[str]:
                     "a network may take the one for the other."
                 )
     if broken := sum(map(bool, material.troubles)):
-        yield f'{broken:,} clips look broken: see <a href="#checks">below</a>.'
+        yield f'{_counted(broken, "clip looks", "clips look")} broken: see <a href="#checks">below</a>.'
     if left := len(material.corpus.skipped):
-        yield f'{left:,} files were left out: <a href="left-out.csv">left-out.csv</a> has the reasons.'
+        files = _counted(left, "file was", "files were")
+        yield f'{files} left out: <a href="left-out.csv">left-out.csv</a> has the reasons.'
 
 
 def _counts(material: Material, folder: Path) -> Iterator[str]:
@@ -133,7 +134,7 @@ def _counts(material: Material, folder: Path) -> Iterator[str]:
                 f"{np.median(levels):.1f}" if levels else "–",
             ]
         )
-    yield _table(head, lines)
+    yield _table("Labels", head, lines, " class=number")
     # an attribute that tells each clip from all others, such as a number, is no group
     groups = {name: values for name, values in counts.items() if 1 < len(values) < len(material.clips)}
     if groups:
@@ -176,7 +177,7 @@ def _checks(material: Material) -> Iterator[str]:
     rows = zip(material.corpus.clips, material.troubles, strict=True)
     found = [[clip.name, clip.label, trouble] for clip, trouble in rows if trouble]
     if found:
-        yield _table(["Clip", "Label", "Trouble"], found[:MOST_LINES])
+        yield _table("Clips that look broken", ["Clip", "Label", "Trouble"], found[:MOST_LINES])
     if len(found) > MOST_LINES:
         yield f'<p>{len(found) - MOST_LINES:,} more are in <a href="clips.csv">clips.csv</a>.</p>'
     if not found:
@@ -251,7 +252,7 @@ def _sounds(sounds: Mapping[str, Array], folder: Path, name: str) -> str:
         file = f"{name}-{_slug(title)}.wav"
         soundfile.write(folder / file, samples, SAMPLE_RATE, subtype="PCM_16")
         audio = f'<audio controls preload=metadata aria-label="{title}, {name}" src="{file}"></audio>'
-        items.append(f"<li><span>{title}</span>{audio}")
+        items.append(f"<li><span>{title}</span>{audio}</li>")
     return f"<ul class=sounds>{''.join(items)}</ul>"
 
 
@@ -260,17 +261,16 @@ def _figure(file: str, alt: str, caption: str = "") -> str:
     return f'<figure><img src="{file}" alt="{_text(alt)}" loading=lazy>{said}</figure>'
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns are numbers if the heading's are counted or measured: all but the first of a table of figures."""
-    kind = "" if head[-1] == "Trouble" else " class=number"
-    top = "".join(f"<th scope=col{kind if k else ''}>{title}</th>" for k, title in enumerate(head))
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+    """A table that scrolls by itself; `kind` is the class of all columns but the first."""
+    top = "".join(f"<th scope=col{kind if k else ''}>{cell}</th>" for k, cell in enumerate(head))
     lines = (
         "<tr>" + "".join(f"<td{kind if k else ''}>{_text(cell)}</td>" for k, cell in enumerate(row)) + "</tr>"
         for row in rows
     )
-    return (
-        f"<div class=wide><table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
-    )
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    # in a small window it is scrolled, also by keys
+    return f'<div class=wide role=region aria-label="{title}" tabindex=0>{table}</div>'
 
 
 def _notes(remarks: Sequence[str]) -> str:
@@ -302,7 +302,7 @@ def _write_csv(path: Path, rows: Iterable[Sequence[str | float | None]]) -> None
 
 
 def _slug(text: str) -> str:
-    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-") or "label"
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "label"
 
 
 def _text(name: str) -> str:
@@ -312,3 +312,7 @@ def _text(name: str) -> str:
 
 def _name(attribute: str) -> str:
     return _text(attribute.replace("_", " "))
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

@@ -53,22 +53,26 @@ def save_counts(counts: Mapping[str, Mapping[str, Counter[str]]], path: Path) ->
 
 
 def save_spread(figures: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
-    """Each figure (`duration, s` …) as a histogram; by label the median, the middle half, and 5 to 95 %."""
-    labels = list(next(iter(figures.values())))
-    size = (5 * len(figures), 2.9 + 0.24 * len(labels))
-    figure, grid = _subplots(2, len(figures), size, height_ratios=[2, 0.6 + 0.24 * len(labels)], sharex="col")
+    """Each figure (`duration, s` …) as a histogram; by label the median, the middle half, and 5 to 95 %.
+
+    Of more than 30 labels, the first are shown.
+    """
+    height = 0.6 + 0.22 * min(MOST_BARS, max(map(len, figures.values())))
+    size = (1 + 3.2 * len(figures), 2 + height)
+    figure, grid = _subplots(2, len(figures), size, height_ratios=[2, height], sharex="col")
     for (top, bottom), (name, by_label) in zip(grid.T, figures.items(), strict=True):
         top.hist([value for values in by_label.values() for value in values], bins=40, color=BLUE)
-        top.set(ylabel="clips", title=name)
+        top.set_ylabel("clips", fontsize=8)
+        labels = list(by_label)[:MOST_BARS]
         places = range(len(labels))
-        of_labels = [np.percentile(values, (5, 25, 50, 75, 95)) for values in by_label.values()]
+        of_labels = [np.percentile(by_label[label], (5, 25, 50, 75, 95)) for label in labels]
         least, low, median, high, most = np.transpose(of_labels)
         bottom.hlines(places, least, most, color=BLUE, linewidth=1)
         bottom.hlines(places, low, high, color=BLUE, linewidth=6)
         bottom.plot(median, places, "o", color="white", markeredgecolor="black", markersize=5)
         bottom.set_yticks(places, [_plain(label) for label in labels])
-        bottom.invert_yaxis()
-        bottom.set_xlabel(name)
+        bottom.set_ylim(len(labels) - 0.5, -0.5)
+        bottom.set_xlabel(name, fontsize=9)
     _save(figure, path)
 
 
@@ -125,7 +129,7 @@ def save_log_mels(spectrograms: Grid, path: Path) -> None:
         axes.set_title(_plain(name), fontsize=9)
     for axes in list(grid.flat)[len(spectrograms) :]:
         axes.set_axis_off()
-    figure.colorbar(image, ax=grid, pad=0.01, aspect=30, label="dB relative to the loudest cell")
+    figure.colorbar(image, ax=grid, pad=0.01, aspect=30, label="dB")
     figure.supxlabel("s", fontsize=9)
     figure.supylabel("kHz", fontsize=9)
     _save(figure, path)

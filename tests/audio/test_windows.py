@@ -63,8 +63,8 @@ def test_no_audio_gives_no_window():
     assert cut(noise(0), 44_100) == []
 
 
-def test_times_do_not_drift_over_ten_hours():
+def test_times_do_not_drift_over_two_hours():
     hour = np.zeros(3_600 * 16, np.float32)  # at 16 Hz, to be quick
-    found = list(windows((hour for _ in range(10)), 16, 3.0, 0.7))
-    assert found[-1].end == 576_000
+    found = list(windows((hour for _ in range(2)), 16, 3.0, 0.7))
+    assert found[-1].end == 115_200
     assert all(window.start == k * 112 // 10 for k, window in enumerate(found))

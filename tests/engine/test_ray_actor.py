@@ -23,10 +23,10 @@ def bundle():
     return packed(load_bundle("crema-d"))
 
 
-def annotator(bundle, settings, version=ser_batch.__version__):
-    from ser_batch.engine.ray_actor import Annotator
+def node_worker(bundle, settings, version=ser_batch.__version__):
+    from ser_batch.engine.ray_actor import NodeWorker
 
-    return Annotator(bundle, settings, 60.0, version)
+    return NodeWorker(bundle, settings, 60.0, version)
 
 
 def test_bytes_give_what_the_file_gives(bundle, settings, samples, tmp_path, monkeypatch):
@@ -34,10 +34,11 @@ def test_bytes_give_what_the_file_gives(bundle, settings, samples, tmp_path, mon
     path = samples / "meeting" / "introduction.flac"
     here, sent = Source(str(path), path.stat().st_size, 0), Source("elsewhere/introduction.flac", 0, 0)
     content = path.read_bytes()
-    actor = annotator(bundle, settings)
+    actor = node_worker(bundle, settings)
     try:
-        found = dict(actor.annotate([here, sent], {sent.path: [content[:1_000], content[1_000:]]}))
-        assert found[sent].record() == found[here].record() == Worker(settings).annotate(str(path)).record()
+        found = dict(actor.annotate([here, sent, here], {1: [content[:1_000], content[1_000:]]}))
+        expected = Worker(settings).annotate(str(path)).record()
+        assert {k: outcome.record() for k, outcome in found.items()} == dict.fromkeys(range(3), expected)
     finally:
         actor.close()
     assert not any(tmp_path.iterdir())
@@ -49,21 +50,21 @@ def test_what_a_killed_actor_left_behind_is_deleted_by_the_next(bundle, settings
     left.mkdir()
     (left / "model.tflite").write_bytes(b"-")
     os.utime(left, (0, 0))
-    living = annotator(bundle, settings)
+    living = node_worker(bundle, settings)
     [folder] = tmp_path.iterdir()
     os.utime(folder, (0, 0))
     try:
-        annotator(bundle, settings).close()
+        node_worker(bundle, settings).close()
         assert list(tmp_path.iterdir()) == [folder]
     finally:
         living.close()
 
 
 def test_an_actor_that_was_stopped_takes_no_more(bundle, settings, samples):
-    actor = annotator(bundle, settings)
+    actor = node_worker(bundle, settings)
     try:
         actor.stop()
-        assert actor.annotate([Source(str(samples / "meeting" / "introduction.flac"), 0, 0)]) == []
+        assert actor.annotate([Source(str(samples / "meeting" / "introduction.flac"), 0, 0)], {}) == []
     finally:
         actor.close()
 
@@ -71,12 +72,12 @@ def test_an_actor_that_was_stopped_takes_no_more(bundle, settings, samples):
 def test_a_damaged_bundle_is_refused(bundle, settings):
     damaged = {**bundle, "model.tflite": bundle["model.tflite"][:-1] + b"?"}
     with pytest.raises(SerBatchError, match="SHA-256"):
-        annotator(damaged, settings)
+        node_worker(damaged, settings)
 
 
 def test_another_version_is_refused(bundle, settings):
     with pytest.raises(SerBatchError, match=r"has ser-batch .*, not 0\.0\.1: install the same"):
-        annotator(bundle, settings, version="0.0.1")
+        node_worker(bundle, settings, version="0.0.1")
 
 
 def test_a_path_is_not_taken_for_an_address(samples, tmp_path):

@@ -190,8 +190,13 @@ def test_a_killed_run_takes_its_private_cluster_along(samples, tmp_path, scratch
 
 @pytest.fixture(scope="module")
 def small_store():
-    """Two raylets that keep no object on disk."""
-    with cluster_of(2, _system_config={"automatic_object_spilling_enabled": False}) as cluster:
+    """Two raylets whose disk, they believe, is full: they take no object that the store has no room for."""
+    full = {
+        "automatic_object_spilling_enabled": False,
+        "local_fs_capacity_threshold": 0.0,
+        "object_store_full_delay_ms": 10,
+    }
+    with cluster_of(2, _system_config=full) as cluster:
         yield cluster
 
 
@@ -242,8 +247,11 @@ def test_a_cluster_without_ser_batch_is_sent_it(samples, tmp_path, monkeypatch):
 
 
 def test_a_cluster_may_be_joined_from_outside(samples, tmp_path):
-    with cluster_of(1, ray_client_server_port=23_715):
-        found = annotate(samples / "meeting", "-o", tmp_path / "out", "--ray", "ray://127.0.0.1:23715")
+    with cluster_of(1, ray_client_server_port=10_715):
+        for _ in range(3):  # Ray's server forks while it has threads: now and then a child of it never begins
+            found = annotate(samples / "meeting", "-o", tmp_path / "out", "--ray", "ray://127.0.0.1:10715")
+            if found.returncode == 0:
+                break
     assert found.returncode == 0, found.stderr
     assert tables(tmp_path / "out") == made(samples / "meeting", tmp_path / "local", None)
 

@@ -64,6 +64,7 @@ def test_batches_ask_it_about_where_the_augmented_frames_come_from(teacher, tabl
     np.testing.assert_allclose(said.max(axis=1)[fits], table.frames[order][fits] * 256 / 16_000, atol=0.15)
 
 
+@pytest.mark.slow
 def test_a_network_learns_to_imitate_and_ships_without_it(teacher, table, quick, tmp_path):
     from ser_batch.model.task import Task
     from ser_batch.model.train import fit
@@ -113,6 +114,7 @@ def test_it_cannot_follow_waveforms(teacher, table, tmp_path):
         fit(Task(replace(table, paths=table.names), options, teacher=teacher, quiet=True), tmp_path)
 
 
+@pytest.mark.slow
 def test_whisper_hears_what_the_front_end_gives(corpora):
     """Frozen features of real clips tell emotions apart: layers are wired as they were trained."""
     from ser_batch.model import whisper

@@ -69,6 +69,7 @@ def test_the_exported_network_computes_what_keras_does(bundle, table):
     np.testing.assert_allclose(logits, expected, atol=1e-4 * np.abs(logits).max())
 
 
+@pytest.mark.slow
 def test_a_network_on_log_mel_answers_like_one_on_mfccs(bundle, table, quick, tmp_path):
     """The same weights without the rotation back, through card, runtime and evaluation."""
     import keras
@@ -185,6 +186,7 @@ def test_senseless_options_are_refused(wrong):
         TrainOptions(**wrong)
 
 
+@pytest.mark.slow
 def test_the_card_says_what_the_network_takes_and_what_noise_it_heard(table, tmp_path, quick):
     options = replace(quick, epochs=1, features="logmel")
     bundle = fit(Task(table, options, noise=STREET, quiet=True), tmp_path / "mel")
@@ -208,6 +210,7 @@ def test_figures_over_folds_are_means_of_what_all_folds_have():
     }
 
 
+@pytest.mark.slow
 def test_recorded_noise_is_trained_with(table, tmp_path, quick):
     options = replace(quick, epochs=1, strengths=Strengths(crops=(), noise_share=0, recorded_share=1))
     losses = []
