@@ -34,10 +34,13 @@ def add_node(cluster, environment=SLOW, **options):
         return cluster.add_node(**{"num_cpus": 1, "object_store_memory": STORE_BYTES, **options})
 
 
-def actors():
-    """Process ids of the actors of the Ray engine on this machine, each with that of its raylet."""
+def actors(at_work=""):
+    """Process ids of the actors of the Ray engine on this machine, each with that of its raylet.
+
+    With `.annotate`, those that are annotating.
+    """
     return {
         int(entry.name): int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and command_of(entry.name).startswith("ray::NodeWorker")
+        if entry.name.isdigit() and command_of(entry.name).startswith(f"ray::NodeWorker{at_work}")
     }

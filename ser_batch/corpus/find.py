@@ -86,7 +86,8 @@ def find(
 
 def suffix(path: str) -> str:
     """Return the suffix of a file name in lower case, with its dot."""
-    return os.path.splitext(bare(path) if "?" in path else path)[1].lower()
+    name, dot, end = os.path.basename(bare(path) if "?" in path else path).rpartition(".")
+    return dot + end.lower() if name else ""
 
 
 def is_audio(path: str) -> bool:

@@ -75,7 +75,7 @@ def annotate(
 
 @contextmanager
 def _cluster(options: Options, jobs: int) -> Iterator[None]:
-    """A connection to a cluster; one that there is already is used, and kept."""
+    """A connection to a cluster; one that this process has already is used as it is, and kept."""
     if ray.is_initialized():
         yield
         return

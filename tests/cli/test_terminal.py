@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import time
+from contextlib import suppress
 
 import pytest
 from click.testing import CliRunner
@@ -79,7 +80,11 @@ def test_ctrl_c_says_what_it_does_and_twice_stops_at_once(slow, tmp_path):
 
 def opened_by(pid):
     """Names of the files that a process has open."""
-    return {os.path.basename(os.readlink(link)) for link in os.scandir(f"/proc/{pid}/fd")}
+    found = set()
+    for link in os.scandir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):  # it has just been closed
+            found.add(os.path.basename(os.readlink(link)))
+    return found
 
 
 def test_ctrl_c_ends_the_other_commands_without_a_traceback(tmp_path):

@@ -43,11 +43,14 @@ def cluster():
 @pytest.fixture(scope="module")
 def work(samples, tmp_path_factory):
     """128 files, of 50 ms at least each in the clusters here; and the tables that the local engine makes of them."""
-    folder = tmp_path_factory.mktemp("work")
+    return archive(samples, tmp_path_factory.mktemp("work"), 128)
+
+
+def archive(samples, folder, n):
     (folder / "in").mkdir()
-    for k in range(128):
+    for k in range(n):
         shutil.copy(samples / "meeting" / "QUESTION.WAV", folder / "in" / f"slow-{k:03}.wav")
-    return folder / "in", made(folder / "in", folder / "out", ray=None)
+    return folder / "in", made(folder / "in", folder / "local", ray=None)
 
 
 def ran(paths, out, **options):
@@ -65,8 +68,14 @@ def made(audio, out, ray, **options):
 def begun(audio, out, cluster, *options):
     """A run in a process of its own, once actors are at work and the first files done."""
     running = started(audio, "-o", out, "--ray", cluster.address, *options)
-    wait_until(lambda: len(actors()) == 2 and journal_lines(out), LONG)
+    while_it_runs(running, lambda: len(actors(".annotate")) == 2 and journal_lines(out))
     return running
+
+
+def while_it_runs(running, condition):
+    """Wait for a condition that is to be true before the run ends."""
+    wait_until(lambda: running.poll() is not None or condition(), LONG)
+    assert running.poll() is None
 
 
 def test_tables_are_those_of_the_local_engine_whatever_the_files_do(cluster, samples, tmp_path, monkeypatch):
@@ -88,11 +97,11 @@ def test_tables_are_those_of_the_local_engine_whatever_the_files_do(cluster, sam
     assert from_cluster == made(audio, tmp_path / "local", None, timeout=6.0)
 
 
-def test_a_node_that_comes_is_put_to_work_and_one_that_goes_takes_no_file_along(cluster, work, tmp_path):
-    audio, expected = work
+def test_a_node_that_comes_is_put_to_work_and_one_that_goes_takes_no_file_along(cluster, samples, tmp_path):
+    audio, expected = archive(samples, tmp_path, 600)
     running = begun(audio, tmp_path / "out", cluster, "-q")
     third = add_node(cluster)
-    wait_until(lambda: len(set(actors().values())) == 3, LONG)
+    while_it_runs(running, lambda: len(set(actors(".annotate").values())) == 3)
     cluster.remove_node(third, allow_graceful=False)
     assert end_of(running, LONG) == (0, "")
     assert tables(tmp_path / "out") == expected
@@ -103,7 +112,6 @@ def test_a_killed_actor_takes_no_file_along(cluster, work, tmp_path):
     running = begun(audio, tmp_path / "out", cluster, "-q")
     victim = min(actors())
     os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: len(actors()) == 2 and victim not in actors(), LONG)
     assert end_of(running, LONG) == (0, "")
     assert tables(tmp_path / "out") == expected
 
@@ -155,11 +163,7 @@ def scratch():
 def test_a_private_cluster_ends_with_the_run_even_if_the_whole_group_is_terminated(
     samples, tmp_path, scratch
 ):
-    audio = tmp_path / "in"
-    audio.mkdir()
-    for k in range(40):
-        shutil.copy(samples / "meeting" / "QUESTION.WAV", audio / f"slow-{k:03}.wav")
-    expected = made(audio, tmp_path / "local", None)
+    audio, expected = archive(samples, tmp_path, 40)
     environment = {**SLOW, "TMPDIR": str(scratch)}
     running = started(audio, "-o", tmp_path / "out", "-j", 1, "--ray", env=environment)
     wait_until(lambda: journal_lines(tmp_path / "out"), LONG)
