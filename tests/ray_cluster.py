@@ -8,12 +8,11 @@ import pytest
 from tests.running import FAULTS, command_of
 
 STORE_BYTES = 80_000_000  # about the least that Ray takes
-SLOW = {**FAULTS, "SLOW_SECONDS": "0.05"}
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_prestart_worker_first_driver": "0"}
 
 
 @contextmanager
-def cluster_of(nodes, environment=SLOW, **head):
+def cluster_of(nodes, environment=FAULTS, **head):
     """A cluster of nodes with a CPU each, in which files do to their workers what tests/faults says."""
     from ray.cluster_utils import Cluster
 
@@ -27,7 +26,7 @@ def cluster_of(nodes, environment=SLOW, **head):
         cluster.shutdown()
 
 
-def add_node(cluster, environment=SLOW, **options):
+def add_node(cluster, environment=FAULTS, **options):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**environment, **QUIET}.items():
             patch.setenv(name, value)

@@ -70,6 +70,7 @@ def _serve(cpus: float) -> None:
     # the names of Ray's sockets may have 107 characters, of which it takes some 65 itself
     place = tempfile.gettempdir() if len(tempfile.gettempdir()) < 30 else "/tmp"
     with tempfile.TemporaryDirectory(prefix="ray-", dir=place, ignore_cleanup_errors=True) as folder:
+        os.environ["TMPDIR"] = folder  # so that what killed actors leave behind goes with it
         try:
             ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=folder)
         except Exception as error:

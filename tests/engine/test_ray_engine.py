@@ -2,6 +2,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from ser_batch.engine.job import Options
 from ser_batch.engine.progress import Progress
 from ser_batch.engine.run import run
 from ser_batch.errors import SerBatchError
-from tests.ray_cluster import SLOW, actors, add_node, cluster_of
+from tests.ray_cluster import actors, add_node, cluster_of
 from tests.running import (
+    FAULTS,
     ROOT,
     annotate,
     children,
@@ -40,17 +42,19 @@ def cluster():
         yield cluster
 
 
-@pytest.fixture(scope="module")
-def work(samples, tmp_path_factory):
-    """128 files, of 50 ms at least each in the clusters here; and the tables that the local engine makes of them."""
-    return archive(samples, tmp_path_factory.mktemp("work"), 128)
+@pytest.fixture
+def gated(samples, tmp_path):
+    """48 files, and then 112 that no cluster here gets beyond before the gate is opened; and the local tables."""
+    audio = tmp_path / "in"
+    audio.mkdir()
+    for k in range(160):
+        name = f"{k:03}.wav" if k < 48 else f"gated-{k}.wav"
+        shutil.copy(samples / "meeting" / "QUESTION.WAV", audio / name)
+    return audio, made(audio, tmp_path / "local", ray=None)
 
 
-def archive(samples, folder, n):
-    (folder / "in").mkdir()
-    for k in range(n):
-        shutil.copy(samples / "meeting" / "QUESTION.WAV", folder / "in" / f"slow-{k:03}.wav")
-    return folder / "in", made(folder / "in", folder / "local", ray=None)
+def open_gate(audio):
+    (audio / "gate").touch()
 
 
 def ran(paths, out, **options):
@@ -65,10 +69,10 @@ def made(audio, out, ray, **options):
     return tables(out)
 
 
-def begun(audio, out, cluster, *options):
-    """A run in a process of its own, once actors are at work and the first files done."""
-    running = started(audio, "-o", out, "--ray", cluster.address, *options)
-    while_it_runs(running, lambda: len(actors(".annotate")) == 2 and journal_lines(out))
+def at_the_gate(audio, out, *options, n=2, **kwargs):
+    """A run in a process of its own, once `n` actors are at the gate."""
+    running = started(audio, "-o", out, "--timeout", 600, *options, **kwargs)
+    while_it_runs(running, lambda: journal_lines(out) == 48 and len(actors(".annotate")) == n)
     return running
 
 
@@ -93,25 +97,28 @@ def test_tables_are_those_of_the_local_engine_whatever_the_files_do(cluster, sam
     assert len(rows(tmp_path / "ray" / "files.csv")) == 11
 
     (audio / "vanishing-1.flac").write_bytes(kept)
-    monkeypatch.setenv("PYTHONPATH", SLOW["PYTHONPATH"])
+    monkeypatch.setenv("PYTHONPATH", FAULTS["PYTHONPATH"])
     assert from_cluster == made(audio, tmp_path / "local", None, timeout=6.0)
 
 
-def test_a_node_that_comes_is_put_to_work_and_one_that_goes_takes_no_file_along(cluster, samples, tmp_path):
-    audio, expected = archive(samples, tmp_path, 600)
-    running = begun(audio, tmp_path / "out", cluster, "-q")
+def test_a_node_that_comes_is_put_to_work_and_one_that_goes_takes_no_file_along(cluster, gated, tmp_path):
+    audio, expected = gated
+    running = at_the_gate(audio, tmp_path / "out", "-q", "--ray", cluster.address)
     third = add_node(cluster)
     while_it_runs(running, lambda: len(set(actors(".annotate").values())) == 3)
     cluster.remove_node(third, allow_graceful=False)
+    open_gate(audio)
     assert end_of(running, LONG) == (0, "")
     assert tables(tmp_path / "out") == expected
 
 
-def test_a_killed_actor_takes_no_file_along(cluster, work, tmp_path):
-    audio, expected = work
-    running = begun(audio, tmp_path / "out", cluster, "-q")
+def test_a_killed_actor_takes_no_file_along(cluster, gated, tmp_path):
+    audio, expected = gated
+    running = at_the_gate(audio, tmp_path / "out", "-q", "--ray", cluster.address)
     victim = min(actors())
     os.kill(victim, signal.SIGKILL)
+    while_it_runs(running, lambda: len(actors(".annotate")) == 2 and victim not in actors())
+    open_gate(audio)
     assert end_of(running, LONG) == (0, "")
     assert tables(tmp_path / "out") == expected
 
@@ -127,29 +134,28 @@ def test_a_file_that_kills_its_actor_costs_itself_alone(cluster, samples, tmp_pa
     assert len(rows(tmp_path / "out" / "files.csv")) == 40
 
 
-def test_a_killed_run_leaves_no_actors_and_goes_on_where_it_was(cluster, work, tmp_path):
-    audio, expected = work
-    running = begun(audio, tmp_path / "out", cluster)
+def test_a_killed_run_leaves_no_actors_and_goes_on_where_it_was(cluster, gated, tmp_path):
+    audio, expected = gated
+    running = at_the_gate(audio, tmp_path / "out", "--ray", cluster.address)
     running.kill()
     running.communicate()
-    done = journal_lines(tmp_path / "out")
-    assert 0 < done < 128
     wait_until(lambda: not actors(), LONG)
-    summary = ran([audio], tmp_path / "out", ray=cluster.address)
-    assert summary.resumed == done
+    open_gate(audio)
+    assert ran([audio], tmp_path / "out", ray=cluster.address).resumed == 48
     assert tables(tmp_path / "out") == expected
 
 
-def test_ctrl_c_finishes_the_file_that_each_actor_is_at(cluster, work, tmp_path):
-    audio, expected = work
+def test_ctrl_c_finishes_the_file_that_each_actor_is_at(cluster, gated, tmp_path):
+    audio, expected = gated
     out = tmp_path / "out"
-    running = begun(audio, out, cluster)
-    before = journal_lines(out)
+    running = at_the_gate(audio, out, "--ray", cluster.address)
     os.killpg(running.pid, signal.SIGINT)
+    time.sleep(2)  # for the actors to hear it
+    open_gate(audio)
     code, said = end_of(running, LONG)
     assert code == 130
     assert "run the same command again" in said
-    assert before < journal_lines(out) <= before + 3 * 16  # less than what the actors had been given
+    assert 48 + 2 <= journal_lines(out) < 48 + 2 * 16  # not all of what the actors had been given
     assert made(audio, out, cluster.address) == expected
 
 
@@ -160,31 +166,27 @@ def scratch():
         yield Path(folder)
 
 
-def test_a_private_cluster_ends_with_the_run_even_if_the_whole_group_is_terminated(
-    samples, tmp_path, scratch
-):
-    audio, expected = archive(samples, tmp_path, 40)
-    environment = {**SLOW, "TMPDIR": str(scratch)}
-    running = started(audio, "-o", tmp_path / "out", "-j", 1, "--ray", env=environment)
-    wait_until(lambda: journal_lines(tmp_path / "out"), LONG)
+def test_a_private_cluster_ends_with_the_run_even_if_the_whole_group_is_terminated(gated, tmp_path, scratch):
+    audio, expected = gated
+    out = tmp_path / "out"
+    environment = {**FAULTS, "TMPDIR": str(scratch)}
+    running = at_the_gate(audio, out, "-j", 1, "--ray", n=1, env=environment)
     os.killpg(running.pid, signal.SIGTERM)  # Ray's own processes are not in this group
+    time.sleep(2)
+    open_gate(audio)
     code, _ = end_of(running, LONG)
     assert code == 130
-    assert 16 < journal_lines(tmp_path / "out") < 40
+    assert 48 + 1 <= journal_lines(out) < 48 + 16
     assert not actors()
     assert not any(scratch.iterdir())
-    resumed = annotate(audio, "-o", tmp_path / "out", "-j", 1, "--ray", env=environment)
+    resumed = annotate(audio, "-o", out, "-j", 1, "--ray", env=environment)
     assert resumed.returncode == 0
-    assert tables(tmp_path / "out") == expected
+    assert tables(out) == expected
 
 
-def test_a_killed_run_takes_its_private_cluster_along(samples, tmp_path, scratch):
-    (tmp_path / "tmp").mkdir()
-    shutil.copytree(samples / "meeting", tmp_path / "in")
-    (tmp_path / "in" / "QUESTION.WAV").rename(tmp_path / "in" / "hang-1.wav")
-    environment = {**SLOW, "TMPDIR": str(tmp_path / "tmp")}
-    running = started(tmp_path / "in", "-o", tmp_path / "out", "-j", 1, "--ray", env=environment)
-    wait_until(actors, LONG)
+def test_a_killed_run_takes_its_private_cluster_along(gated, tmp_path, scratch):
+    environment = {**FAULTS, "TMPDIR": str(scratch)}
+    running = at_the_gate(gated[0], tmp_path / "out", "-j", 1, "--ray", n=1, env=environment)
     [helper] = [pid for pid in children(running.pid) if "ray_local" in command_of(pid)]
     running.kill()
     running.communicate()

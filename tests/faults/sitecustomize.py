@@ -26,6 +26,9 @@ def blocks(path):
     fault = os.path.basename(path).partition("-")[0]
     if fault == "hang":
         time.sleep(600)
+    elif fault == "gated":
+        while not os.path.exists(os.path.join(os.path.dirname(path), "gate")):
+            time.sleep(0.05)
     elif fault == "segfault":
         ctypes.string_at(0)
     elif fault == "deadly":

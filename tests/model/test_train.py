@@ -231,7 +231,7 @@ def test_noise_that_cannot_be_mixed_in_is_refused(table, tmp_path, quick):
 
 @pytest.mark.slow
 def test_cross_validation_leaves_a_bundle_for_each_fold(table, tmp_path, quick):
-    options = replace(quick, cross_validate=True, epochs=2, weights="int8")
+    options = replace(quick, cross_validate=True, epochs=2, weights="float16")
     bundle = fit(Task(table, options, quiet=True), tmp_path / "crossed")
     crossed = bundle.card["cross_validation"]
     assert list(crossed["folds"]) == ["1", "2", "3"]
