@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     costs: Costs = {}
-    pool._serve = instant
+    pool._serve = import_module("driver").instant  # by the name that workers can import it by
     with tempfile.TemporaryDirectory(dir=chosen.scratch, prefix="driver-") as name:
         scratch = Path(name)
         many_files(scratch / "in", chosen.files)
@@ -66,7 +67,7 @@ def main() -> None:
             driver(costs, scratch / "in", scratch / f"{windows} {jobs}", windows, jobs)
         merging(costs, scratch / "in", scratch / "shards")
     with processes.for_children(), ProcessPoolExecutor(1, mp_context=processes.SPAWN) as executor:
-        costs |= executor.submit(worker).result()
+        costs |= executor.submit(import_module("driver").worker).result()
     COSTS.parent.mkdir(parents=True, exist_ok=True)
     COSTS.write_text(json.dumps(costs, indent=2))
     print(table(costs))
