@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ser_batch.output.names import harmless_path, harmless_text, in_utf8
 from ser_batch.output.replace import Replacement
-from ser_batch.output.schema import FileRow, Schema, SegmentRow, Value
+from ser_batch.output.schema import Schema, Value
+from ser_batch.output.two_tables import TwoTables
 
 DECIMALS = {"duration": 6, "start": 6, "end": 6}  # of a second; shares have four
 QUOTED = re.compile(
@@ -14,24 +15,13 @@ QUOTED = re.compile(
 )  # separators of every spreadsheet's, lest a name goes on in a cell of its own
 
 
-class CsvTables:
-    """Writes both tables, a row at a time; they appear under their names when complete."""
-
-    def __init__(self, folder: Path, schema: Schema, suffix: str = ".csv", separator: str = ","):
-        self._schema = schema
-        self._files = CsvTable(folder / f"files{suffix}", schema.file_columns, separator)
-        self._segments = CsvTable(folder / f"segments{suffix}", schema.segment_columns, separator)
-
-    def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
-        """Append one file and its segments."""
-        self._files.write(self._schema.values(file))
-        for segment in segments:
-            self._segments.write(self._schema.values(segment))
-
-    def close(self) -> None:
-        """Put the finished tables in place."""
-        self._files.close()
-        self._segments.close()
+def csv_tables(folder: Path, schema: Schema, suffix: str = ".csv", separator: str = ",") -> TwoTables:
+    """Write `files` and `segments` with a suffix."""
+    return TwoTables(
+        schema,
+        CsvTable(folder / f"files{suffix}", schema.file_columns, separator),
+        CsvTable(folder / f"segments{suffix}", schema.segment_columns, separator),
+    )
 
 
 class CsvTable:

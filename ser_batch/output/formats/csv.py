@@ -1,5 +1,5 @@
 """`files.csv` and `segments.csv`."""
 
-from ser_batch.output.csv_tables import CsvTables
+from ser_batch.output.csv_tables import csv_tables
 
-writer = CsvTables
+writer = csv_tables

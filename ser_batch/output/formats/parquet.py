@@ -8,29 +8,19 @@ from pyarrow import parquet
 
 from ser_batch.output.names import in_utf8
 from ser_batch.output.replace import Replacement
-from ser_batch.output.schema import SCHEMA_VERSION, FileRow, Schema, SegmentRow, Value
+from ser_batch.output.schema import SCHEMA_VERSION, Schema, Value
+from ser_batch.output.two_tables import TwoTables
 
 GROUP_ROWS = 1 << 14  # of a row group, which is what is kept in memory
 
 
-class ParquetTables:
-    """Writes both tables, a row group at a time; they appear under their names when complete."""
-
-    def __init__(self, folder: Path, schema: Schema):
-        self._schema = schema
-        self._files = _Table(folder / "files.parquet", schema.file_columns)
-        self._segments = _Table(folder / "segments.parquet", schema.segment_columns)
-
-    def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
-        """Append one file and its segments."""
-        self._files.write(self._schema.values(file))
-        for segment in segments:
-            self._segments.write(self._schema.values(segment))
-
-    def close(self) -> None:
-        """Put the finished tables in place."""
-        self._files.close()
-        self._segments.close()
+def writer(folder: Path, schema: Schema) -> TwoTables:
+    """Write both tables, a row group at a time."""
+    return TwoTables(
+        schema,
+        _Table(folder / "files.parquet", schema.file_columns),
+        _Table(folder / "segments.parquet", schema.segment_columns),
+    )
 
 
 class _Table:
@@ -63,6 +53,3 @@ def _type(column: str) -> pa.DataType:
     if column in ("file", "label", "status") or column.startswith("label_"):
         return pa.string()
     return pa.int64() if column == "n_segments" else pa.float64()
-
-
-writer = ParquetTables

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from ser_batch.output.csv_tables import CsvTables
+from ser_batch.output.csv_tables import csv_tables
 from ser_batch.output.schema import Schema
+from ser_batch.output.two_tables import TwoTables
 
 
-def writer(folder: Path, schema: Schema) -> CsvTables:
+def writer(folder: Path, schema: Schema) -> TwoTables:
     """Write both tables."""
-    return CsvTables(folder, schema, ".tsv", "\t")
+    return csv_tables(folder, schema, ".tsv", "\t")
