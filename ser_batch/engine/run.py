@@ -176,7 +176,7 @@ def annotate_todo(
         progress.end()
     if left and signalled.is_set():
         summary.interrupted = True
-    elif left:
+    elif plan.n_failed > options.failures_allowed:  # even if by then all were done: not for chance to decide
         allowed = "--fail-fast" if options.fail_fast else f"--max-failures {options.max_failures}"
         summary.failed = plan.n_failed
         summary.stopped = f"{plan.n_failed} failed, more than {allowed} allows{last_failure}"
