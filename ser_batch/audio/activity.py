@@ -23,7 +23,8 @@ def speech_ratio(samples: NDArray[np.float32]) -> float:
     if not len(samples):
         return 0.0
     whole = samples[: len(samples) // HOP * HOP].reshape(-1, HOP) if len(samples) >= HOP else samples[None]
-    power = whole.var(axis=-1)
+    varying = whole - whole.mean(axis=-1, keepdims=True)
+    power = np.einsum("ij,ij->i", varying, varying) / varying.shape[-1]
     loudest = power.max()
     if loudest <= 10 ** (SILENCE_DBFS / 10):
         return 0.0

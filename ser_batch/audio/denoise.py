@@ -38,8 +38,9 @@ def stationary_mask(power: Array, n_frames: int) -> Array:
     level = np.maximum(power, floor)
     np.log(level, out=level)
     heard = level[..., :n_frames, :]
-    threshold = heard.mean(axis=-2, keepdims=True) + STD_ABOVE_MEAN * heard.std(axis=-2, keepdims=True)
-    return _smooth(level > threshold)
+    level -= heard.mean(axis=-2, keepdims=True)
+    variance = np.einsum("...ij,...ij->...j", heard, heard) / n_frames
+    return _smooth(level > STD_ABOVE_MEAN * np.sqrt(variance)[..., None, :])
 
 
 def _smooth(mask: NDArray[np.bool_]) -> Array:
@@ -48,30 +49,36 @@ def _smooth(mask: NDArray[np.bool_]) -> Array:
     In integers (a triangle is a running sum of a running sum): exact, and narrow types are quick to add.
     """
     bins, frames = SMOOTH_BINS + 1, SMOOTH_FRAMES + 1
-    beyond = [(0, 0)] * (mask.ndim - 2)
-    padded = np.pad(mask.view(np.uint8), [*beyond, (frames + 1, frames + 1), (bins - 1, bins - 1)])
+    n_frames, n_bins = mask.shape[-2:]
+    padded = np.zeros((*mask.shape[:-2], n_frames + 2 * (frames + 1), n_bins + 2 * (bins - 1)), np.uint8)
+    padded[..., frames + 1 : -frames - 1, bins - 1 : 1 - bins] = mask
     counts = _running_sum(padded, bins, axis=-1).astype(np.uint16)
     counts = _running_sum(counts, bins, axis=-1)
     counts = _running_sum(_running_sum(counts, frames, axis=-2), frames, axis=-2)
-    # the overlap (1, 6, 10, 6, 1) is (1, 1) twice, then (1, 4, 1)
-    counts = _running_sum(_running_sum(counts, 2, axis=-2), 2, axis=-2)
-    gain = counts[..., 1:-1, :] * np.float32(4)
-    gain += counts[..., :-2, :]
-    gain += counts[..., 2:, :]
+    # the overlap (1, 6, 10, 6, 1) is (1, 4, 1), then (1, 1) twice, which is too much for 16 bits
+    sides = counts[..., :-2, :] + counts[..., 2:, :]
+    sides += counts[..., 1:-1, :] << np.uint16(2)
+    gain = _running_sum(_running_sum(sides.astype(np.float32), 2, axis=-2), 2, axis=-2)
     gain *= np.float32(1 / (bins**2 * frames**2 * sum(OVERLAP)))
     return gain
 
 
 def _running_sum(counts: NDArray[Any], width: int, axis: int) -> NDArray[Any]:
-    """Sum of each `width` neighbours along an axis, which gets shorter by `width - 1`: by doubling."""
+    """Sum of each `width` neighbours along axis -1 or -2, which gets shorter by `width - 1`: by doubling."""
     if width == 1:
         return counts
-    along = np.moveaxis(counts, axis, 0)
-    half = np.moveaxis(_running_sum(counts, width // 2, axis), axis, 0)
-    total = half[: len(half) - width // 2] + half[width // 2 :]
+    half = _running_sum(counts, width // 2, axis)
+    n = half.shape[axis] - width // 2
+    total = _cut(half, 0, n, axis) + _cut(half, width // 2, n, axis)
     if width % 2:
-        total = total[:-1] + along[width - 1 :]
-    return np.moveaxis(total, 0, axis)
+        total = _cut(total, 0, n - 1, axis) + _cut(counts, width - 1, n - 1, axis)
+    return total
+
+
+def _cut(counts: NDArray[Any], start: int, length: int, axis: int) -> NDArray[Any]:
+    """A stretch along axis -1 or -2; `np.moveaxis` would cost as much as the sums."""
+    stretch = slice(start, start + length)
+    return counts[..., stretch] if axis == -1 else counts[..., stretch, :]
 
 
 def noisereduce_samples(samples: Array, sample_rate: int) -> Array:

@@ -21,6 +21,8 @@ from ser_batch.audio.front_end import (
     WINDOW_SAMPLES,
 )
 
+GROUP = 16  # mel bands in one product
+
 Array = NDArray[np.float32]
 
 
@@ -49,33 +51,52 @@ def log_mel(samples: Array, denoise: str = "off") -> Array:
     """
     if denoise == "noisereduce":
         samples = gates.noisereduce_samples(samples, SAMPLE_RATE)
-    power = power_spectrogram(samples)
+    # frames that reach nothing but padding need no transform
+    reached = min(N_FRAMES, 1 + (samples.shape[-1] + N_FFT // 2 - 1) // HOP)
+    power = power_spectrogram(samples, reached)
     if denoise == "gate":
         power *= np.square(gates.stationary_mask(power, true_frames(samples.shape[-1])))
-    mel = power @ mel_filters()
+    bands = np.full((*samples.shape[:-1], N_FRAMES, N_MELS), FLOOR_DB, np.float32)
+    mel = mel_power(power, out=bands[..., :reached, :])
     loudest = np.maximum(mel.max(axis=(-2, -1), keepdims=True), np.finfo(np.float32).tiny)
     # the floor is relative, so that the level of the recording plays no role
     mel /= loudest
     np.maximum(mel, np.float32(10 ** (FLOOR_DB / 10)), out=mel)
     np.log(mel, out=mel)
     mel *= np.float32(10 / np.log(10))
-    return mel
+    return bands
 
 
-def power_spectrogram(samples: Array) -> Array:
+def power_spectrogram(samples: Array, n_frames: int = N_FRAMES) -> Array:
     """Power STFT of a window: periodic Hann of 1,024 samples, hop 256, centred, zero padding.
 
     Args:
         samples: float32 `[..., n]`, `n <= 48,000`.
+        n_frames: how many frames to make, from the first.
 
     Returns:
-        float32 `[..., 188, 513]`: frames × frequency bins.
+        float32 `[..., n_frames, 513]`: frames × frequency bins.
     """
     padded = np.zeros((*samples.shape[:-1], WINDOW_SAMPLES + N_FFT), np.float32)
     padded[..., N_FFT // 2 : N_FFT // 2 + samples.shape[-1]] = samples
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT, axis=-1)[..., ::HOP, :]
-    spectrum = scipy.fft.rfft(frames * _hann(), axis=-1, overwrite_x=True)
+    spectrum = scipy.fft.rfft(frames[..., :n_frames, :] * _hann(), axis=-1, overwrite_x=True)
     return np.square(spectrum.real) + np.square(spectrum.imag)
+
+
+def mel_power(power: Array, out: Array | None = None) -> Array:
+    """Mel bands of a power spectrogram, float32 `[..., frames, 513]` to `[..., frames, 128]`.
+
+    A band has but a few bins, so groups of bands are products of the few bins that they share.
+
+    Args:
+        power: as `power_spectrogram` gives it.
+        out: where to put them.
+    """
+    mel = np.empty((*power.shape[:-1], N_MELS), np.float32) if out is None else out
+    for bands, bins, filters in _mel_groups():
+        np.matmul(power[..., bins], filters, out=mel[..., bands])
+    return mel
 
 
 def true_frames(n_samples: int) -> int:
@@ -130,6 +151,18 @@ def mel_filters() -> Array:
     triangles = np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre))
     bank: Array = (np.maximum(0, triangles) * 2 / (high - low)).astype(np.float32)
     return bank
+
+
+@cache
+def _mel_groups() -> list[tuple[slice, slice, Array]]:
+    """The filter bank in groups of neighbouring bands: which bands, which bins they have, the filters between them."""
+    bank, groups = mel_filters(), []
+    for first in range(0, N_MELS, GROUP):
+        bands = slice(first, first + GROUP)
+        used = np.flatnonzero(bank[:, bands].any(axis=1))
+        bins = slice(int(used[0]), int(used[-1]) + 1)
+        groups.append((bands, bins, np.ascontiguousarray(bank[bins, bands])))
+    return groups
 
 
 def mel_edges(n_mels: int) -> NDArray[np.float64]:

@@ -36,8 +36,7 @@ class Noise:
     @cached_property
     def power(self) -> Array:
         """Mel power of each window, float32 `[windows, 188, 128]`; its scale is the audio's."""
-        mel = (features.power_spectrogram(each) @ features.mel_filters() for each in self.samples)
-        return np.stack(list(mel))
+        return np.stack([features.mel_power(features.power_spectrogram(each)) for each in self.samples])
 
 
 def read_noise(source: str | Path) -> Noise:

@@ -41,7 +41,7 @@ def build(
     bands = InverseDCT(name="log_mel", dtype="float32")(inputs) if features == "mfcc" else inputs
     heard = HeardFrames(name="heard", dtype="float32")(bands)
     x = Normalise(name="normalise", dtype="float32")(bands, heard)
-    x = _convolve(x, sizes.stem, (9, 5), (TIME_STRIDE, 2))
+    x = _convolve(_fold(x), sizes.stem, 3)
     heard = layers.MaxPooling1D(TIME_STRIDE, padding="same", dtype="float32")(heard)
     for width in sizes.widths:
         x = _convolve(x, width, 3, (1, 2))
@@ -188,6 +188,17 @@ class AttentiveStatistics(layers.Layer):
             variance = ops.sum(weight * ops.square(x), axis=1) - ops.square(mean)
             statistics += [mean, ops.sqrt(ops.maximum(variance, 0) + 1e-4)]
         return ops.concatenate(statistics, axis=-1)
+
+
+def _fold(x: Any) -> Any:
+    """Channels of four frames and two bands become one cell's, `[batch, n, 128, 2]` to `[batch, n / 4, 64, 16]`.
+
+    A strided convolution of two channels would see the same, but takes ten times as long.
+    """
+    bands, channels = x.shape[2] // 2, 2 * x.shape[3]
+    x = layers.Reshape((-1, TIME_STRIDE, bands, channels))(x)
+    x = layers.Permute((1, 3, 2, 4))(x)
+    return layers.Reshape((-1, bands, TIME_STRIDE * channels))(x)
 
 
 def _convolve(x: Any, width: int, kernel: int | tuple[int, int], strides: int | tuple[int, int] = 1) -> Any:
