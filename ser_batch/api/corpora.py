@@ -50,6 +50,8 @@ def train(
     jobs: int | None = None,
     init_from: PathLike | None = None,
     encoder: PathLike | None = None,
+    freeze_encoder: bool = False,
+    ensemble: Sequence[PathLike] = (),
     teacher: PathLike | None = None,
     noise: PathLike | None = None,
     resume: bool = False,
@@ -69,6 +71,8 @@ def train(
         init_from: a bundled model's name, or a folder that `train` wrote: its weights are begun with, save those of
             the last layer where the labels differ.
         encoder: file of the arrays of Whisper tiny.en's encoder: the large network is trained, which begins with them.
+        freeze_encoder: train only what stands upon the encoder.
+        ensemble: folders that trainings with the same division wrote: their networks' mean, nothing is trained.
         teacher: file of what a larger network makes of each clip, to be imitated besides.
         noise: folder of recorded noise, to be mixed with the clips while training.
         resume: go on with an interrupted training in `output`.
@@ -89,7 +93,8 @@ def train(
     from ser_batch.model.train import fit
 
     if encoder:
-        options.setdefault("architecture", LargeArchitecture())
+        kept = LargeArchitecture(encoder_rate=0) if freeze_encoder else LargeArchitecture()
+        options.setdefault("architecture", kept)
     checked = TrainOptions(**options)
     start = load_bundle(init_from) if init_from else None
     recorded = read_noise(fspath(noise)) if noise else None
@@ -104,6 +109,7 @@ def train(
         checked,
         start=start,
         encoder=Path(encoder) if encoder else None,
+        ensemble=[Path(folder) for folder in ensemble],
         teacher=Teacher.load(Path(teacher), table) if teacher else None,
         noise=recorded,
         mapping=mapping,

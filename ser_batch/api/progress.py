@@ -29,8 +29,16 @@ class Bar(Progress):
     def advance(self, source: Source, outcome: Annotation | Failure) -> None:
         """Count a file; the length of those to come is an estimate."""
         self._meter.add(source, outcome)
-        self._bar.total = round(self._meter.seconds + self._meter.seconds_left)
         self._bar.set_postfix(files=self._meter.done, failed=self._meter.failed, refresh=False)
+        self._show()
+
+    def hear(self, source: Source, seconds: float) -> None:
+        """Count so much of a file in work."""
+        self._meter.hear(source, seconds)
+        self._show()
+
+    def _show(self) -> None:
+        self._bar.total = round(self._meter.seconds + self._meter.seconds_left)
         self._bar.update(round(self._meter.seconds) - self._bar.n)
 
     def end(self) -> None:

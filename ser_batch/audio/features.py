@@ -4,6 +4,7 @@ The recipe is librosa's (`feature.melspectrogram`, `power_to_db(ref=np.max, top_
 written in float32 numpy/scipy and vectorised over windows. A bundle is bound to these numbers.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -39,23 +40,27 @@ def mfcc(samples: Array, denoise: str = "off") -> Array:
     return rotate(log_mel(samples, denoise))
 
 
-def log_mel(samples: Array, denoise: str = "off") -> Array:
+def log_mel(samples: Array, denoise: str = "off", lap: Callable[[str], None] = lambda stage: None) -> Array:
     """Mel spectrogram of a window in dB relative to its loudest cell, in `[-80, 0]`.
 
     Args:
         samples: float32 `[..., n]`, 16 kHz mono, `0 < n <= 48,000`; zero-padded to 3.0 s.
         denoise: one of `ser_batch.audio.denoise.ENGINES`.
+        lap: told after each stretch of the work whether it was `denoise` or `features`, for those who take the time.
 
     Returns:
         float32 `[..., 188, 128]`: frames × mel bands, low bands first. A window of zeros is -80 throughout.
     """
     if denoise == "noisereduce":
         samples = gates.noisereduce_samples(samples, SAMPLE_RATE)
+        lap("denoise")
     # frames that reach nothing but padding need no transform
     reached = min(N_FRAMES, 1 + (samples.shape[-1] + N_FFT // 2 - 1) // HOP)
     power = power_spectrogram(samples, reached)
     if denoise == "gate":
+        lap("features")
         power *= np.square(gates.stationary_mask(power, true_frames(samples.shape[-1])))
+        lap("denoise")
     bands = np.full((*samples.shape[:-1], N_FRAMES, N_MELS), FLOOR_DB, np.float32)
     mel = mel_power(power, out=bands[..., :reached, :])
     loudest = np.maximum(mel.max(axis=(-2, -1), keepdims=True), np.finfo(np.float32).tiny)
@@ -64,6 +69,7 @@ def log_mel(samples: Array, denoise: str = "off") -> Array:
     np.maximum(mel, np.float32(10 ** (FLOOR_DB / 10)), out=mel)
     np.log(mel, out=mel)
     mel *= np.float32(10 / np.log(10))
+    lap("features")
     return bands
 
 

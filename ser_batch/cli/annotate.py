@@ -125,6 +125,7 @@ from ser_batch.output.formats import FORMATS
 @click.option(
     "--dry-run", is_flag=True, help="Write nothing; tell what would be done, and how long it would take."
 )
+@click.option("--profile", is_flag=True, help="Tell at the end what the workers' time went to.")
 @shared.quiet
 @shared.verbose
 @shared.log_json
@@ -144,6 +145,7 @@ def command(
     log_json: bool,
     dry_run: bool,
     with_report: bool,
+    profile: bool,
     **options: object,
 ) -> None:
     """Label the emotion heard in each audio file under PATHS, and in each segment of it.
@@ -185,7 +187,10 @@ def command(
         if formats not in (("csv",), ("jsonl",)):
             ctx.fail("-o - streams JSON lines; other formats need a folder.")
         with chosen(quiet, verbose, log_json, live=False) as progress:
-            ctx.exit(stream(inputs, sys.stdout.fileno(), asked, progress).exit_code)
+            summary = stream(inputs, sys.stdout.fileno(), asked, progress)
+            if profile:
+                progress.profile(summary)
+            ctx.exit(summary.exit_code)
     progress = chosen(quiet, verbose, log_json)
     if dry_run:
         with progress:
@@ -201,4 +206,6 @@ def command(
 
             summary.report = write_report(summary.folder)
     progress.summary(summary)
+    if profile:
+        progress.profile(summary)
     ctx.exit(summary.exit_code)

@@ -59,6 +59,10 @@ class Quiet(Progress):
         """What a dry run found."""
         self._say_all(summaries.planned(plan, output))
 
+    def profile(self, summary: Summary) -> None:
+        """What the workers' time went to."""
+        self._say_all(summaries.profile(summary))
+
     def _say_all(self, lines: Iterable[summaries.Line]) -> None:
         for message, style in lines:
             self.say(message, style)
@@ -98,6 +102,10 @@ class Lines(Quiet):
             self.failed(file, outcome)
         elif self.verbose:
             self.annotated(file, outcome)
+
+    def hear(self, source: Source, seconds: float) -> None:
+        """Count so much of a file in work."""
+        self.meter.hear(source, seconds)
 
     def failed(self, file: str, failure: Failure) -> None:
         """A file has no annotation."""
@@ -177,7 +185,7 @@ class Live(Lines):
 
     def show(self) -> None:
         """Move the bar."""
-        if self.meter.done:
+        if self.meter.done or self.meter.seconds:
             seconds = self.meter.seconds
             total = seconds + self.meter.seconds_left
             self._bar.update(self._task, completed=seconds, total=total, description=state(self.meter))
@@ -249,6 +257,9 @@ class Events(Lines):
         unfinished = summary.interrupted or summary.stopped
         resume = again(sys.argv) if unfinished else None
         emit("summary", **members(summary), exit_code=summary.exit_code, resume=resume)
+
+    def profile(self, summary: Summary) -> None:
+        """The summary has it."""
 
 
 def state(meter: Meter) -> str:

@@ -36,6 +36,21 @@ def finished(summary: Summary, bars: bool) -> Iterator[Line]:
         yield f"report in {summary.report}", GOOD
 
 
+def profile(summary: Summary) -> Iterator[Line]:
+    """What the workers' time went to."""
+    total = sum(summary.stages.values())
+    if not total:
+        yield "nothing was annotated in this run", PLAIN
+        return
+    numbers = [Column(name, justify="right") for name in ("share", "time", "an hour of audio")]
+    table = Table("stage", *numbers, box=None, pad_edge=False, header_style="bold")
+    for stage, seconds in summary.stages.items():
+        an_hour = 3600 * seconds / summary.new_audio_seconds
+        table.add_row(stage, f"{seconds / total:.1%}", f"{seconds:,.2f} s", f"{an_hour:,.2f} s")
+    yield table, PLAIN
+    yield f"{total:,.1f} s of the workers' time in {summary.wall_seconds:,.1f} s", PLAIN
+
+
 def unfinished(summary: Summary) -> Iterator[Line]:
     """Why a run did not come to its end, and how to go on."""
     yield f"Stopped: {summary.stopped}." if summary.stopped else "Interrupted.", NOTE

@@ -63,6 +63,14 @@ from ser_batch.cli.config import configurable
     metavar="FILE",
     help="Train the large network, which begins with the arrays of Whisper tiny.en's encoder in this file.",
 )
+@click.option("--freeze-encoder", is_flag=True, help="Train only what stands upon the encoder.")
+@click.option(
+    "--ensemble",
+    type=click.Path(exists=True, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="Train nothing: take the mean of the networks in this folder and others, trained with the same division.",
+)
 @click.option(
     "--teacher",
     type=click.Path(exists=True, dir_okay=False),

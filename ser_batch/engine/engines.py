@@ -10,7 +10,7 @@ from ser_batch.engine.result import Outcome
 from ser_batch.errors import UsageError
 
 Engine = Callable[
-    [Iterable[Source], Settings, int, float, Callable[[], bool]],
+    [Iterable[Source], Settings, int, float, Callable[[], bool], Callable[[Source, float], None]],
     Generator[tuple[Source, Outcome], None, None],
 ]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ser_batch.audio.front_end import WINDOW_SECONDS
+from ser_batch.engine.stopwatch import STAGES
 
 INTERRUPTED = 130
 
@@ -78,6 +79,8 @@ class Settings:
 class Summary:
     """What came out of a run. `labels` counts files; audio and wall time are in seconds.
 
+    `stages` are the seconds that the workers spent on each of `ser_batch.engine.stopwatch.STAGES`.
+
     `interrupted` and `stopped`, which says why, tell that some files have not been tried: no tables were written.
     `missing` is how many shards a merge has gone without; `url` is where the folder has been copied to; `root` is the
     folder that the names in the tables are relative to.
@@ -94,6 +97,7 @@ class Summary:
     new_audio_seconds: float = 0.0
     wall_seconds: float = 0.0
     labels: Counter[str] = field(default_factory=Counter)
+    stages: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
     interrupted: bool = False
     stopped: str = ""
     missing: int = 0

@@ -31,10 +31,11 @@ def annotate(
     jobs: int,
     timeout: float,
     stopped: Callable[[], bool],
+    heard: Callable[[Source, float], None] = lambda source, seconds: None,
 ) -> Generator[tuple[Source, Outcome], None, None]:
     """Annotate files in `jobs` processes, which are started and ended here: see `Pool`."""
     with closing(Pool(settings, jobs, timeout)) as pool:
-        yield from pool.annotate(sources, stopped)
+        yield from pool.annotate(sources, stopped, heard)
 
 
 class Pool:
@@ -59,7 +60,10 @@ class Pool:
             raise
 
     def annotate(
-        self, sources: Iterable[Source], stopped: Callable[[], bool]
+        self,
+        sources: Iterable[Source],
+        stopped: Callable[[], bool],
+        heard: Callable[[Source, float], None] = lambda source, seconds: None,
     ) -> Generator[tuple[Source, Outcome], None, None]:
         """Annotate files; each comes out exactly once, in the order of completion.
 
@@ -70,6 +74,7 @@ class Pool:
             sources: the files; taken as they are needed.
             stopped: asked several times a second; once true, the file that each worker is at is finished, and no
                 more: the pool is of no further use.
+            heard: told several times a second how much of a file in work is done, in seconds of audio.
 
         Raises:
             SerBatchError: the workers cannot start.
@@ -98,6 +103,8 @@ class Pool:
                 done = worker.receive()
                 if done:
                     yield done
+                elif worker.heard and worker.files:
+                    heard(worker.files[0], worker.heard)
                 if worker.started:
                     self._failed_starts, self._may_fail = 0, STARTS * len(self._workers)
                 if not worker.end:
@@ -148,12 +155,14 @@ def _ready(workers: list["_Process"]) -> list[int]:
 class _Process:
     """A worker process with the files that it was given, in order, and has not yet answered for.
 
-    `started` tells whether it has loaded the network; `end` why the process is no more.
+    `started` tells whether it has loaded the network; `heard` how many seconds of audio it has done in the first of
+    the files; `end` why the process is no more.
     """
 
     def __init__(self, settings: Settings, timeout: float):
         self.files: deque[Source] = deque()
         self.started = False
+        self.heard = 0.0
         self.end: Failure | None = None
         self._timeout = timeout
         self.deadline = time.monotonic() + START_SECONDS
@@ -209,7 +218,9 @@ class _Process:
             self.end = Failure("worker", "Start", message)
             return None
         self.started = True
-        done = (self.files.popleft(), message) if message and self.files else None
+        self.heard = message if isinstance(message, float) else 0.0
+        answered = message is not None and not isinstance(message, float) and self.files
+        done = (self.files.popleft(), message) if answered else None
         self._wind_clock()
         return done
 
@@ -239,7 +250,7 @@ class _Process:
 
 
 def _serve(pipe: Connection, settings: Settings, parent: int) -> None:
-    """The life of a worker process: None is a sign of life, the first of them says that it is ready."""
+    """The life of a worker process: None says that it is ready, seconds of audio are signs of life."""
     processes.follow(parent)
     # decoders write about damaged files to both, where the parent draws its progress or writes results
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -257,10 +268,10 @@ def _serve(pipe: Connection, settings: Settings, parent: int) -> None:
     path = ""
     queue: deque[str] = deque()
 
-    def beat() -> None:
+    def beat(seconds: float) -> None:
         nonlocal last_beat
         if time.monotonic() >= last_beat + BEAT_SECONDS:
-            pipe.send(None)
+            pipe.send(seconds)
             last_beat = time.monotonic()
             look_ahead()
 

@@ -57,6 +57,9 @@ class Progress:
     def advance(self, source: Source, outcome: Annotation | Failure) -> None:
         """One of the files is done."""
 
+    def hear(self, source: Source, seconds: float) -> None:
+        """So much of a file in work is done, in seconds of audio. Told several times a second."""
+
     def tick(self) -> None:
         """Time has passed. Told several times a second."""
 
@@ -94,7 +97,8 @@ class Meter:
     def __init__(self, work: Work):
         self.work = work
         self.done = self.failed = 0
-        self.seconds = 0.0
+        self._seconds = 0.0
+        self._partly: dict[str, float] = {}
         self._rates = Rates()
         self._began = self._last = time.monotonic()
 
@@ -104,13 +108,24 @@ class Meter:
         self._rates.learn(source, seconds)
         self.done += 1
         self.failed += isinstance(outcome, Failure)
-        self.seconds += seconds
+        self._seconds += seconds
+        self._partly.pop(source.path, None)
         self._last = time.monotonic()
+
+    def hear(self, source: Source, seconds: float) -> None:
+        """Count so much of a file in work."""
+        self._partly[source.path] = seconds
+        self._last = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Of audio that are done."""
+        return self._seconds + sum(self._partly.values())
 
     @property
     def seconds_left(self) -> float:
         """Of audio: an estimate."""
-        return self._rates.left(self.work.sizes)
+        return max(0.0, self._rates.left(self.work.sizes) - sum(self._partly.values()))
 
     @property
     def elapsed(self) -> float:
@@ -126,7 +141,7 @@ class Meter:
     def time_left(self) -> float | None:
         """Seconds until the end at the pace so far; unknown before there is any audio.
 
-        From one result to the next it counts down: only when a file is done is it known how much has been.
+        From one result to the next it counts down: only then is it known how much has been done.
         """
         if not self.seconds:
             return None

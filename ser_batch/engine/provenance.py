@@ -95,6 +95,7 @@ def outcome(summary: Summary) -> dict[str, Any]:
         "new_audio_seconds": round(summary.new_audio_seconds, 3),
         "wall_seconds": round(summary.wall_seconds, 3),
         "times_real_time": round(summary.times_real_time, 1),
+        "worker_seconds": {stage: round(seconds, 3) for stage, seconds in summary.stages.items()},
         "exit_code": summary.exit_code,
         "stopped": summary.stopped,
     }

@@ -46,6 +46,7 @@ def annotate(
     jobs: int,
     timeout: float,
     stopped: Callable[[], bool],
+    heard: Callable[[Source, float], None] = lambda source, seconds: None,
 ) -> Generator[tuple[Source, Outcome], None, None]:
     """Annotate files in the actors of a cluster; each comes out exactly once, in the order of completion.
 
@@ -59,6 +60,7 @@ def annotate(
         jobs: CPUs of a private cluster.
         timeout: as for `ser_batch.engine.pool.Pool`.
         stopped: asked several times a second; once true, the file that each worker is at is finished, and no more.
+        heard: is told nothing: what is in work on a node is not known here.
 
     Raises:
         SerBatchError: the cluster cannot be joined, is lost, has no room, or its nodes cannot work.

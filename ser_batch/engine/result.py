@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_batch.engine.stopwatch import STAGES
+
 SHARE = 10_000  # probabilities and speech ratios are counted in ten-thousandths: the same numbers everywhere
 
 
@@ -15,6 +17,7 @@ class Annotation:
 
     `starts` and `ends` are int64 `[n]` in samples at `sample_rate`; `probabilities` is int32 `[n, labels]` and
     `speech` int32 `[n]`, both in ten-thousandths. A silent segment has speech 0, and zeros for probabilities.
+    `seconds` is the worker's time by `ser_batch.engine.stopwatch.STAGES`, which no record keeps.
     """
 
     sample_rate: int
@@ -22,6 +25,7 @@ class Annotation:
     ends: NDArray[np.int64]
     probabilities: NDArray[np.int32]
     speech: NDArray[np.int32]
+    seconds: tuple[float, ...] = (0.0,) * len(STAGES)
 
     @property
     def duration(self) -> float:

@@ -17,6 +17,7 @@ from ser_batch.corpus.url import is_url
 from ser_batch.engine.job import Settings
 from ser_batch.engine.result import SHARE, Annotation, Failure, Outcome, in_shares
 from ser_batch.engine.spool import Spool
+from ser_batch.engine.stopwatch import Stopwatch
 from ser_batch.errors import SerBatchError
 from ser_batch.model.bundle import load_bundle
 from ser_batch.model.runtime import Network, softmax
@@ -45,6 +46,7 @@ class Worker:
         self._n_labels = len(bundle.labels)
         self._network = Network(bundle.network_path, bundle.features, self._n_labels)
         self._spool = Spool()
+        self._watch = Stopwatch()
 
     def expect(self, path: str) -> None:
         """Fetch what will be annotated next, if it is in a store."""
@@ -52,24 +54,24 @@ class Worker:
             with suppress(Exception):  # then it will fail again when it is asked for
                 self._spool.expect(path)
 
-    def annotate(self, path: str, alive: Callable[[], None] = lambda: None) -> Outcome:
+    def annotate(self, path: str, alive: Callable[[float], None] = lambda seconds: None) -> Outcome:
         """Annotate one file; whatever is wrong with it is returned, never raised, but for MemoryError.
 
         Args:
             path: of the file, or its URL.
-            alive: called after each window, and while bytes come from a store.
+            alive: told after each window how many seconds of audio are done, and 0 while bytes come from a store.
         """
         if not is_url(path):
             return self._annotate_file(path, alive)
         try:
-            with self._spool.local(path, alive) as copy:
+            with self._spool.local(path, lambda: alive(0.0)) as copy:
                 return self._annotate_file(copy, alive)
         except MemoryError:
             raise
         except Exception as error:
             return Failure("read", *explained(error))
 
-    def _annotate_file(self, path: str, alive: Callable[[], None]) -> Outcome:
+    def _annotate_file(self, path: str, alive: Callable[[float], None]) -> Outcome:
         pauses = iter(RETRY_SECONDS)
         while True:
             try:
@@ -83,8 +85,9 @@ class Worker:
                     return Failure(self._stage, type(error).__name__, message or str(error))
             time.sleep(pause)
 
-    def _unless_changed(self, path: str, alive: Callable[[], None]) -> Annotation:
+    def _unless_changed(self, path: str, alive: Callable[[float], None]) -> Annotation:
         self._stage = "decode"
+        self._watch = Stopwatch()
         before = _size_and_time(path)
         try:
             return self.annotate_audio(*blocks(path), alive)
@@ -95,7 +98,10 @@ class Worker:
                 )
 
     def annotate_audio(
-        self, sample_rate: int, audio: Iterable[NDArray[np.float32]], alive: Callable[[], None] = lambda: None
+        self,
+        sample_rate: int,
+        audio: Iterable[NDArray[np.float32]],
+        alive: Callable[[float], None] = lambda seconds: None,
     ) -> Annotation:
         """Annotate mono audio, float32 `[n]` blocks at `sample_rate` in Hz.
 
@@ -109,27 +115,33 @@ class Worker:
                 raise TooLongError(
                     f"more than {MOST_WINDOWS:,} windows: split the file, or give a longer --hop"
                 )
+            self._watch.lap("decode")
             heard = round(SHARE * speech_ratio(window.samples))
             starts.append(window.start)
             ends.append(window.end)
             speech.append(heard)
             shares.append(self._shares(window.samples) if heard else np.zeros(self._n_labels, np.int32))
             self._stage = "decode"
-            alive()
+            alive(window.end / sample_rate)
+            self._watch.lap("other")
+        self._watch.lap("decode")
         return Annotation(
             sample_rate,
             np.array(starts, np.int64),
             np.array(ends, np.int64),
             np.array(shares, np.int32),
             np.array(speech, np.int32),
+            self._watch.seconds(),
         )
 
     def _shares(self, samples: NDArray[np.float32]) -> NDArray[np.int32]:
         """Calibrated probabilities; one window at a time, so that no result depends on its neighbours."""
         self._stage = "features"
-        bands = features.log_mel(samples, self._settings.denoise)
+        self._watch.lap("other")
+        bands = features.log_mel(samples, self._settings.denoise, self._watch.lap)
         self._stage = "infer"
         logits = self._network(bands)
+        self._watch.lap("network")
         if not np.isfinite(logits).all():
             raise SerBatchError("the network's answer is not a number: the model is broken, train it again")
         return in_shares(softmax(logits, self._temperature))

@@ -8,19 +8,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import ser_batch
 from ser_batch.audio.front_end import FRONT_END
 from ser_batch.model.bundle import NETWORK_FILE, SCHEMA_VERSION, sha256_of
 from ser_batch.model.joining import voices
 from ser_batch.model.options import LargeArchitecture
-from ser_batch.model.splits import Mask
 from ser_batch.model.task import Task
 from ser_batch.model.teacher import WHISPER
 
 PACKAGES = ("numpy", "scipy", "keras", "tensorflow", "torch", "jax", "ai-edge-litert", "librosa")
 NAMES = {"mfcc": "MFCC", "logmel": "log-mel"}
+# of an ensemble the other options are its members' affair
+OF_THE_DIVISION = {
+    "split", "validation", "test", "test_fold", "cross_validate", "folds", "seed", "features", "weights",
+}  # fmt: skip
 ATTRIBUTION = {
     "CREMA-D": "CREMA-D: H. Cao et al., IEEE Transactions on Affective Computing, 2014. Open Database License 1.0, "
     "contents under the Database Contents License 1.0.",
@@ -39,26 +40,37 @@ LIMITS = (
 def make_card(
     folder: Path,
     task: Task,
-    parts: dict[str, Mask],
+    clips: dict[str, int],
+    speakers: dict[str, list[str]],
+    course: dict[str, Any],
     *,
     temperature: float,
     parameters: int,
-    epochs: int,
-    best_epoch: int,
-    seconds: float,
     evaluated_on: str,
     evaluation: dict[str, Any],
     cross_validation: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Gather the card of a trained network, in JSON's types; `folder` holds its exported form."""
+    """Gather the card of a trained network, in JSON's types.
+
+    Args:
+        folder: holds its exported form.
+        task: what it was made by.
+        clips: how many each part had,
+        speakers: and whose.
+        course: of the training: epochs, which one was kept, seconds; or the members of an ensemble.
+        temperature: of the calibration.
+        parameters: how many.
+        evaluated_on: one of the parts.
+        evaluation: the figures.
+        cross_validation: the same over the folds.
+    """
     table, options = task.table, task.options
     network = folder / NETWORK_FILE
-    spoken = np.array(table.speakers)
-    speakers = {part: sorted(set(spoken[mask].tolist())) for part, mask in parts.items()}
+    members = course.get("members", [])
     card = {
         "schema_version": SCHEMA_VERSION,
         "name": folder.resolve().name,
-        "summary": f"{_pipeline(task)}, trained on {table.corpus}: {len(task.labels)} emotions",
+        "summary": f"{_pipeline(task, members)}, trained on {table.corpus}: {len(task.labels)} emotions",
         "labels": task.labels,
         "front_end": {**FRONT_END, "features": options.features},
         "denoise": table.denoise,
@@ -70,17 +82,19 @@ def make_card(
         "evaluation": {"on": _described(evaluated_on, task, speakers), **evaluation},
         "training": {
             "corpus": table.corpus,
-            "attribution": _attribution(task),
+            "attribution": _attribution(task, members),
             "mapping": dict(task.mapping),
-            "clips": {part: int(mask.sum()) for part, mask in parts.items()},
+            "clips": clips,
             "speakers": speakers,
-            "options": asdict(options),
+            "options": {
+                name: value
+                for name, value in asdict(options).items()
+                if not task.ensemble or name in OF_THE_DIVISION
+            },
             "start": _start(task),
             "teacher": task.teacher.source if task.teacher else None,
             "noise": task.noise.source if task.noise else None,
-            "epochs": epochs,
-            "best_epoch": best_epoch,
-            "seconds": round(seconds),
+            **course,
             "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
         },
         "limits": list(LIMITS),
@@ -93,7 +107,10 @@ def make_card(
     return card
 
 
-def _pipeline(task: Task) -> str:
+def _pipeline(task: Task, members: list[dict[str, Any]]) -> str:
+    if members:
+        kinds = dict.fromkeys(member["summary"].split(",")[0] for member in members)
+        return f"{' and '.join(kinds)} ({len(members)} networks' mean)"
     large = isinstance(task.options.architecture, LargeArchitecture)
     return f"{NAMES[task.options.features]} → {'Whisper encoder' if large else 'CNN'}"
 
@@ -113,7 +130,9 @@ def _start(task: Task) -> dict[str, Any] | None:
     return {"name": task.start.name, "sha256": task.start.sha256, "voices": known}
 
 
-def _attribution(task: Task) -> str:
+def _attribution(task: Task, members: list[dict[str, Any]]) -> str:
+    if members:
+        return " ".join(dict.fromkeys(member["training"]["attribution"] for member in members))
     corpora = [ATTRIBUTION.get(corpus, "") for corpus in task.table.corpus.split(" + ")]
     before = [task.start.card["training"]["attribution"]] if task.start else []
     encoder = [WHISPER] if task.encoder else []

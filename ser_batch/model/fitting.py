@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.audio import features, front_end
-from ser_batch.model import calibrate, export, metrics, plots
+from ser_batch.model import calibrate, ensemble, export, metrics, plots
 from ser_batch.model.batches import Batches, auxiliary_targets, balanced_weights, soft_targets
 from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
 from ser_batch.model.card import make_card
@@ -50,8 +50,14 @@ def fit_one(
         return load_bundle(out)
     out.mkdir(parents=True, exist_ok=True)
     table, weights = task.table, task.options.weights
-    model, history, best_epoch = _train_network(task, parts, out)
-
+    spoken = np.array(table.speakers)
+    speakers = {part: sorted(set(spoken[mask].tolist())) for part, mask in parts.items()}
+    members = ensemble.members(task, speakers)
+    if members:
+        model = ensemble.network([member.path / KERAS_FILE for member in members])
+        course: dict[str, Any] = {"members": [ensemble.told(member) for member in members]}
+    else:
+        model, course = _train_network(task, parts, out)
     model.save(out / KERAS_FILE)
     export.export(out / KERAS_FILE, out / NETWORK_FILE, weights)
     checked = np.flatnonzero(parts["train"])[:VERIFIED_CLIPS]
@@ -65,23 +71,20 @@ def fit_one(
     judged = next(part for part in ("test", "validation", "train") if parts[part].any())
     evaluation = evaluate(network, table.select(parts[judged]), task.labels, temperature)
     evaluation.save(out)
-    save_history(history, out / "history.csv")
-    plots.save_curves(history, out / "curves.png")
     card = make_card(
         out,
         task,
-        parts,
+        {part: int(mask.sum()) for part, mask in parts.items()},
+        speakers,
+        course,
         temperature=temperature,
         parameters=model.count_params(),
-        epochs=len(history),
-        best_epoch=best_epoch,
-        seconds=sum(row["seconds"] for row in history),
         evaluated_on=judged,
         evaluation=evaluation.summary(),
         cross_validation=cross_validation,
     )
     (out / CARD_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / CHECKPOINT_FILE).unlink()
+    (out / CHECKPOINT_FILE).unlink(missing_ok=True)
     return load_bundle(out)
 
 
@@ -100,9 +103,8 @@ def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array
     return mean.astype(np.float32), np.sqrt(variance + 1).astype(np.float32)
 
 
-def _train_network(
-    task: Task, parts: dict[str, Mask], out: Path
-) -> tuple["keras.Model", list[dict[str, float]], int]:
+def _train_network(task: Task, parts: dict[str, Mask], out: Path) -> tuple["keras.Model", dict[str, Any]]:
+    """The network, and for the card how the training went."""
     import keras
 
     from ser_batch.model import large, loop, network
@@ -162,7 +164,10 @@ def _train_network(
     plain.set_weights(model.get_weights())
     if task.encoder and isinstance(options.architecture, LargeArchitecture):
         large.take_back(plain, task.encoder, options.architecture.kept_change)
-    return plain, history, best_epoch
+    save_history(history, out / "history.csv")
+    plots.save_curves(history, out / "curves.png")
+    seconds = round(sum(row["seconds"] for row in history))
+    return plain, {"epochs": len(history), "best_epoch": best_epoch, "seconds": seconds}
 
 
 def _targets(task: Task, rows: NDArray[np.int64]) -> Array:
@@ -184,6 +189,11 @@ def _prepare(model: "keras.Model", task: Task, rows: NDArray[np.int64]) -> None:
 
     if task.encoder:
         whisper.load(model, task.encoder)
+        if (
+            isinstance(task.options.architecture, LargeArchitecture)
+            and not task.options.architecture.encoder_rate
+        ):
+            large.freeze(model)
         some = np.random.default_rng(task.options.seed).permutation(rows)[:STANDARD_CLIPS]
         large.set_standards(model, features.network_input(task.table.log_mel(some), task.options.features))
     elif task.start is None:

@@ -48,7 +48,7 @@ class LargeArchitecture:
         hidden: units between the pooled frames and the logits.
         frame_dropout: of the encoder's outputs.
         dropout: before and after the hidden units.
-        encoder_rate: learning rate of the encoder's last layer, a share of the head's;
+        encoder_rate: learning rate of the encoder's last layer, a share of the head's (0: the encoder is not trained);
         rate_decay: and of each layer before it, a share of the one after.
         kept_change: share of what the training changed in the encoder that is kept in the end.
     """

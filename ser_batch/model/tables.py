@@ -44,8 +44,9 @@ def card_tables(card: dict[str, Any]) -> list[RenderableType]:
         ("noise", training.get("noise")),
         ("speakers", speakers),
         ("clips", clips),
-        ("trained", f"{card['created']}, epoch {training['best_epoch']} of {training['epochs']} kept"),
+        ("trained", _trained(card)),
         ("command", card["command"]),
+        *(("member", f"{member['name']}: {member['command']}") for member in training.get("members", [])),
         ("SHA-256", card["sha256"]),
         *(("limits" if i == 0 else "", limit) for i, limit in enumerate(card["limits"])),
         ("measured on", evaluation["on"]),
@@ -55,6 +56,12 @@ def card_tables(card: dict[str, Any]) -> list[RenderableType]:
     crossed = card.get("cross_validation")
     tables = _cross_validation(crossed) if crossed else []
     return [about, *tables, *evaluation_tables(evaluation, card["labels"])]
+
+
+def _trained(card: dict[str, Any]) -> str:
+    training = card["training"]
+    epochs = f", epoch {training['best_epoch']} of {training['epochs']} kept" if "epochs" in training else ""
+    return card["created"] + epochs
 
 
 def bundles_table(cards: list[dict[str, Any]]) -> Table:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,7 @@ class Task:
         start: model whose weights are begun with; `fit` takes architecture and features from it.
         encoder: file of Whisper's encoder, where the architecture is the large one.
         teacher: to be imitated besides; its rows are the table's.
+        ensemble: folders of trained networks, for the same clips, whose mean is taken: nothing is trained.
         noise: recorded, to be mixed with the clips besides the synthetic noise of `spectrogram`.
         mapping: what the table's labels were mapped by, to be recorded in the card.
         quiet: no progress on stderr.
@@ -41,6 +42,7 @@ class Task:
     encoder: Path | None = None
     teacher: Teacher | None = None
     noise: Noise | None = None
+    ensemble: Sequence[Path] = ()
     mapping: Mapping[str, str] = field(default_factory=dict)
     quiet: bool = False
     command: str = ""

@@ -33,6 +33,8 @@ def fit(task: Task, out: str | PathLike[str], resume: bool = False) -> Bundle:
     """
     out = Path(out)
     if task.start:
+        if "members" in task.start.card["training"]:
+            raise UsageError(f"{task.start.name} is an ensemble: begin with one of its members.")
         architecture = recorded_architecture(task.start.card)
         options = replace(task.options, architecture=architecture, features=task.start.features)
         task = replace(task, options=options)
@@ -43,6 +45,10 @@ def fit(task: Task, out: str | PathLike[str], resume: bool = False) -> Bundle:
 
 
 def _check(task: Task) -> None:
+    if task.ensemble and (task.start or task.encoder or task.teacher or task.noise):
+        raise UsageError(
+            "The networks of an ensemble are trained already: give nothing to begin with or to learn."
+        )
     if len(task.labels) < 2:
         raise SerBatchError(
             f"{task.table.corpus} has {len(task.labels)} emotion ({', '.join(task.labels)}): "

@@ -49,6 +49,20 @@ def test_each_type_of_file_gets_a_rate_of_its_own():
     assert halves.seconds_left > known  # and what is usual for the third
 
 
+def test_a_long_file_counts_while_it_is_in_work():
+    sources = [Source("a.wav", 32_000 * 3_600, 0), Source("b.wav", 32_000 * 60, 0)]
+    meter = meter_of(sources)
+    meter.hear(sources[0], 900.0)
+    assert (meter.seconds, meter.done) == (900, 0)
+    assert meter.seconds_left == pytest.approx(2_760, rel=0.01)
+    assert meter.time_left is not None
+    meter.add(sources[0], annotation(3_600))
+    assert meter.seconds == 3_600
+    meter.hear(sources[1], 30.0)
+    meter.add(sources[1], FAILURE)
+    assert (meter.seconds, meter.seconds_left) == (3_600, 0)
+
+
 def test_failures_are_expected_to_go_on():
     sources = [Source(f"{k}.wav", 3_200_000, 0) for k in range(100)]
     meter = meter_of(sources)

@@ -69,7 +69,7 @@ CLIP = "meeting/introduction.flac"
 def test_a_fault_on_the_way_costs_nothing(worker, samples, web, quick, fault):
     web.faults["GET", CLIP] = [fault]
     beats = []
-    outcome = worker.annotate(f"{web.address}/{CLIP}", lambda: beats.append(1))
+    outcome = worker.annotate(f"{web.address}/{CLIP}", lambda seconds: beats.append(seconds))
     assert outcome.record() == worker.annotate(str(samples / CLIP)).record()
     assert [path for method, path in web.seen if method == "GET"] == [f"/{CLIP}"] * (1 + (fault != "slow"))
     if fault == "slow":

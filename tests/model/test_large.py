@@ -146,6 +146,14 @@ def test_the_nearer_to_the_input_the_slower():
     assert shares == [1.0, 0.1, 0.1, 0.05, 0.0125, 0.00625]
 
 
+def test_a_frozen_encoder_leaves_the_head_to_be_trained():
+    model = large.build(3, SMALL_HEAD)
+    everything = len(model.trainable_variables)
+    large.freeze(model)
+    assert 0 < len(model.trainable_variables) < everything / 2
+    assert all(large.learning_rate_share(each.path, SMALL_HEAD) == 1 for each in model.trainable_variables)
+
+
 def test_a_share_of_the_training_is_taken_back_in_the_encoder_alone(encoder_file):
     model = large.build(3, SMALL_HEAD)
     whisper.load(model, encoder_file)

@@ -1,0 +1,69 @@
+"""Several trained networks as one, whose logits are their mean.
+
+Source: B. Lakshminarayanan et al., "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles",
+NeurIPS 2017; by logits, so that one temperature calibrates the whole.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ser_batch.errors import SerBatchError
+from ser_batch.model.bundle import CARD_FILE, Bundle, load_bundle
+from ser_batch.model.task import Task
+
+if TYPE_CHECKING:
+    import keras
+
+OF_MEMBERS = ("name", "summary", "sha256", "parameters", "command", "created")
+
+
+def members(task: Task, speakers: dict[str, list[str]]) -> list[Bundle]:
+    """The bundle that each of the task's `ensemble` folders has for one division of the speakers.
+
+    Args:
+        task: whose `ensemble` names folders that trainings wrote, with or without folds.
+        speakers: for `train`, `validation` and `test` who they are.
+
+    Raises:
+        SerBatchError: a folder has none for just these speakers, or it takes other features or tells other labels.
+    """
+    return [_member(folder, task, speakers) for folder in task.ensemble]
+
+
+def _member(folder: Path, task: Task, speakers: dict[str, list[str]]) -> Bundle:
+    found = [load_bundle(card.parent) for card in sorted(folder.rglob(CARD_FILE))]
+    fitting = [bundle for bundle in found if bundle.card["training"]["speakers"] == speakers]
+    if not fitting:
+        raise SerBatchError(
+            f"{folder} has no network trained and tested on the same speakers ({len(speakers['test'])} held out): "
+            "train it with the same corpus, validation, folds and seed."
+        )
+    expected = (task.labels, task.options.features, task.table.denoise)
+    for bundle in fitting:
+        if (bundle.labels, bundle.features, bundle.denoise) != expected:
+            raise SerBatchError(
+                f"{bundle.path} has other labels, features or noise reduction than the others."
+            )
+    return fitting[0]
+
+
+def network(files: list[Path]) -> "keras.Model":
+    """One network of the mean logits of several `.keras` files that take the same features."""
+    import keras
+    from keras import layers
+
+    import ser_batch.model.large  # noqa: F401  registers the layers, those of the small network too
+
+    loaded = [keras.models.load_model(file, compile=False, safe_mode=True) for file in files]
+    inputs = keras.Input(loaded[0].input_shape[1:], name=loaded[0].input.name)
+    # a model within a model needs a name of its own
+    named = [keras.Model(each.input, each.output, name=f"member_{i}") for i, each in enumerate(loaded)]
+    return keras.Model(
+        inputs, layers.Average(name="logits")([each(inputs) for each in named]), name="ser_batch"
+    )
+
+
+def told(bundle: Bundle) -> dict[str, Any]:
+    """What the card of an ensemble tells of a member."""
+    training = {name: value for name, value in bundle.card["training"].items() if name != "speakers"}
+    return {name: bundle.card[name] for name in OF_MEMBERS} | {"training": training}

@@ -1,0 +1,50 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ser_batch.errors import SerBatchError
+from ser_batch.model.runtime import Network
+from ser_batch.model.tables import card_tables
+from ser_batch.model.task import Task
+from ser_batch.model.train import fit
+
+pytest.importorskip("keras")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def members(table, quick, tmp_path_factory):
+    """Two networks trained on the same speakers, at other rates."""
+    folder = tmp_path_factory.mktemp("members")
+    for name, rate in (("slow", 1e-3), ("quick", 1e-2)):
+        options = replace(quick, epochs=1, test_fold="1", learning_rate=rate)
+        fit(Task(table, options, quiet=True, command=f"train {name}"), folder / name)
+    return [folder / "slow", folder / "quick"]
+
+
+def test_an_ensemble_answers_the_mean_of_its_members(members, table, quick, tmp_path):
+    task = Task(table, replace(quick, test_fold="1"), ensemble=members, quiet=True)
+    bundle = fit(task, tmp_path / "both")
+    bands = table.log_mel(np.arange(4))
+    files = [folder / "model.tflite" for folder in (*members, bundle.path)]
+    slow, quicker, both = (np.stack([Network(file)(clip) for clip in bands]) for file in files)
+    np.testing.assert_allclose(both, (slow + quicker) / 2, atol=1e-4)
+    told = bundle.card["training"]["members"]
+    assert [member["command"] for member in told] == ["train slow", "train quick"]
+    assert "learning_rate" not in bundle.card["training"]["options"]
+    assert card_tables(bundle.card)
+    with pytest.raises(SerBatchError, match="is an ensemble: begin with one of its members"):
+        fit(Task(table, quick, start=bundle, quiet=True), tmp_path / "next")
+
+
+def test_members_that_heard_other_speakers_are_refused(members, table, quick, tmp_path):
+    task = Task(table, replace(quick, test_fold="2"), ensemble=members, quiet=True)
+    with pytest.raises(SerBatchError, match="no network trained and tested on the same speakers"):
+        fit(task, tmp_path / "both")
+
+
+def test_an_ensemble_learns_nothing(members, table, quick, tmp_path):
+    task = Task(table, quick, ensemble=members, encoder=tmp_path, quiet=True)
+    with pytest.raises(SerBatchError, match="trained already"):
+        fit(task, tmp_path / "both")
