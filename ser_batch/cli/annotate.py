@@ -7,7 +7,6 @@ import click
 
 from ser_batch.cli import cluster, shared
 from ser_batch.cli.config import configurable
-from ser_batch.output.formats import FORMATS
 
 
 @click.command()
@@ -27,16 +26,7 @@ from ser_batch.output.formats import FORMATS
     metavar="DIR",
     help="Where the tables are made if -o is a URL; by default in the user's cache.",
 )
-@click.option(
-    "-f",
-    "--format",
-    "formats",
-    type=click.Choice(FORMATS),
-    multiple=True,
-    default=("csv",),
-    show_default=True,
-    help="Format of the tables; may be repeated.",
-)
+@shared.formats(default=("csv",), show_default=True, help="Format of the tables; may be repeated.")
 @click.option(
     "--merge-consecutive", is_flag=True, help="Show neighbouring segments of one label as one segment."
 )

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from ser_batch.cli import shared
-from ser_batch.output.formats import FORMATS
 
 
 @click.command()
@@ -17,14 +16,7 @@ from ser_batch.output.formats import FORMATS
     metavar="DIR",
     help="Folder for the tables; by default DIR, if there is one.",
 )
-@click.option(
-    "-f",
-    "--format",
-    "formats",
-    type=click.Choice(FORMATS),
-    multiple=True,
-    help="Format of the tables; may be repeated. By default those of the shards.",
-)
+@shared.formats(help="Format of the tables; may be repeated. By default those of the shards.")
 @click.option(
     "--allow-missing",
     is_flag=True,

@@ -1,8 +1,11 @@
 """Arguments and options that several commands have, as decorators."""
 
+from functools import partial
+
 import click
 
 from ser_batch.cli.events import LOG_JSON
+from ser_batch.output.formats import FORMATS
 
 corpus = click.argument("corpus", type=click.Path())
 corpora = click.argument("corpora", type=click.Path(), nargs=-1, required=True, metavar="CORPUS...")
@@ -15,6 +18,7 @@ model = click.option(
     metavar="NAME|DIR",
     help="A bundled model (see `ser-batch models`) or the folder of one.",
 )
+formats = partial(click.option, "-f", "--format", "formats", type=click.Choice(FORMATS), multiple=True)
 jobs = click.option(
     "-j",
     "--jobs",

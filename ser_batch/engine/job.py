@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ser_batch.audio.front_end import WINDOW_SECONDS
+from ser_batch.engine.result import Annotation
 from ser_batch.engine.stopwatch import STAGES
 
 INTERRUPTED = 130
@@ -104,6 +105,12 @@ class Summary:
     report: Path | None = None
     url: str = ""
     root: str = ""
+
+    def worked(self, annotation: Annotation) -> None:
+        """Count what the workers did in this run."""
+        self.new_audio_seconds += annotation.duration
+        for stage, seconds in zip(STAGES, annotation.seconds, strict=True):
+            self.stages[stage] += seconds
 
     @property
     def times_real_time(self) -> float:

@@ -20,7 +20,6 @@ from ser_batch.engine.progress import Progress, Work, survey
 from ser_batch.engine.result import Failure
 from ser_batch.engine.shards import Place, parse
 from ser_batch.engine.signals import sigterm_interrupts, stop_on_signal
-from ser_batch.engine.stopwatch import STAGES
 from ser_batch.engine.tables import check_formats, write_tables
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.bundle import Bundle, load_bundle
@@ -171,9 +170,7 @@ def annotate_todo(
                 if isinstance(outcome, Failure):
                     last_failure = f"; the last: {plan.name(source.path)}: {outcome.stage}: {outcome.message}"
                 else:
-                    summary.new_audio_seconds += outcome.duration
-                    for stage, seconds in zip(STAGES, outcome.seconds, strict=True):
-                        summary.stages[stage] += seconds
+                    summary.worked(outcome)
         journal.sync()
     finally:
         progress.end()

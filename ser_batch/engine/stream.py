@@ -73,7 +73,7 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
             with (
                 stop_on_signal() as signalled,
                 closing(
-                    engine(chain(first, found), settings, len(first), options.timeout, stopped)
+                    engine(chain(first, found), settings, len(first), options.timeout, stopped, progress.hear)
                 ) as results,
             ):
                 for source, outcome in results:
@@ -85,6 +85,7 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
                     lines = [{"type": "segment", **schema.record(segment)} for segment in segments]
                     _write(output, [*lines, {"type": "file", **schema.record(file)}])
                     count(file, summary)
+                    summary.worked(outcome)
             summary.interrupted = signalled.is_set()
     except BrokenPipeError:  # the reader has had enough
         return Summary(summary.folder)
