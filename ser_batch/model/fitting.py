@@ -44,7 +44,7 @@ def fit_one(
         task: what to train.
         parts: for `train`, `validation` and `test` a bool mask over the task's table.
         out: directory for the bundle; one that is complete is returned as it is, one that is not is gone on with.
-        cross_validation: figures for the card.
+        cross_validation: figures for the card, and the temperature.
     """
     if (out / CARD_FILE).exists():
         return load_bundle(out)
@@ -65,7 +65,9 @@ def fit_one(
     export.verify(network, table.log_mel(checked), _predict(model, task, checked), weights)
 
     temperature = 1.0
-    if parts["validation"].any():
+    if cross_validation:
+        temperature = cross_validation["temperature"]
+    elif parts["validation"].any():
         validation_logits = logits_of(network, table.select(parts["validation"]))
         temperature = calibrate.fit_temperature(validation_logits, task.classes[parts["validation"]])
     judged = next(part for part in ("test", "validation", "train") if parts[part].any())

@@ -1,18 +1,23 @@
 """Training: a feature table in, a bundle out; with cross-validation, one more for each held-out fold."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_batch.errors import SerBatchError, UsageError
+from ser_batch.model import calibrate, metrics
 from ser_batch.model.batches import auxiliary_targets
 from ser_batch.model.bundle import CARD_FILE, Bundle
 from ser_batch.model.division import divide, folds_of, hold_out
+from ser_batch.model.evaluate import logits_of
 from ser_batch.model.fitting import CHECKPOINT_FILE, fit_one
 from ser_batch.model.options import recorded_architecture
+from ser_batch.model.runtime import Network, softmax
 from ser_batch.model.task import Task
 
 FIGURES = ("uar", "accuracy", "macro_f1", "ece", "ece_uncalibrated")
@@ -90,20 +95,42 @@ def _check_folder(out: Path, resume: bool) -> None:
 
 
 def _cross_validate(task: Task, out: Path) -> dict[str, Any]:
-    """Train and test once a fold: each fold's figures; their mean and sample standard deviation, by class and group."""
-    evaluations = {}
+    """Train and test once a fold: each fold's figures; their mean and sample standard deviation, by class and group.
+
+    With so many speakers held out, one after the other, their temperature is the final network's. The calibration error
+    of a fold is that under the temperature of the other folds' clips, which is what one has for new speakers.
+    """
+    evaluations, logits, actual = {}, {}, {}
     for fold, test in folds_of(task.table, task.options).items():
         bundle = fit_one(task, hold_out(task.table, test, task.options), out / "folds" / fold)
+        network = Network(bundle.network_path, bundle.features)
         evaluations[fold] = bundle.card["evaluation"]
+        logits[fold], actual[fold] = logits_of(network, task.table.select(test)), task.classes[test]
     by_fold = {fold: {figure: each[figure] for figure in FIGURES} for fold, each in evaluations.items()}
+    for fold, figures in by_fold.items():
+        others = [other for other in by_fold if other != fold]
+        temperature = _temperature(logits, actual, others)
+        probabilities = softmax(logits[fold], temperature)
+        figures["temperature"] = temperature
+        figures["ece"] = metrics.expected_calibration_error(probabilities, actual[fold])
     overall = over_folds(list(by_fold.values()))
     return {
+        "temperature": _temperature(logits, actual, list(by_fold)),
         "folds": by_fold,
         "mean": {figure: overall[figure]["mean"] for figure in FIGURES},
         "sd": {figure: overall[figure]["sd"] for figure in FIGURES},
         "per_class": over_folds([each["per_class"] for each in evaluations.values()]),
         "groups": over_folds([each["groups"] for each in evaluations.values()]),
     }
+
+
+def _temperature(
+    logits: Mapping[str, NDArray[np.float32]], actual: Mapping[str, NDArray[np.int64]], folds: list[str]
+) -> float:
+    """The temperature that fits the held-out clips of some folds, each judged by its own network."""
+    return calibrate.fit_temperature(
+        np.concatenate([logits[fold] for fold in folds]), np.concatenate([actual[fold] for fold in folds])
+    )
 
 
 def over_folds(folds: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from ser_batch.audio import features, front_end
 from ser_batch.audio.augment import Strengths
 from ser_batch.audio.noise import Noise
 from ser_batch.errors import SerBatchError, UsageError
+from ser_batch.model import calibrate, metrics
 from ser_batch.model.bundle import load_bundle, sha256_of
 from ser_batch.model.division import divide
 from ser_batch.model.evaluate import evaluate_bundle
 from ser_batch.model.export import export
 from ser_batch.model.fitting import _train_network, band_statistics
 from ser_batch.model.options import QUIETEST_CELL_DB, TrainOptions
-from ser_batch.model.runtime import Network
+from ser_batch.model.runtime import Network, softmax
 from ser_batch.model.table import FeatureTable
 from ser_batch.model.tables import card_tables
 from ser_batch.model.task import Task
@@ -217,8 +218,9 @@ def test_recorded_noise_is_trained_with(table, tmp_path, quick):
     for folder, noise in (("noisy", STREET), ("clean", None)):
         (tmp_path / folder).mkdir()
         task = Task(table, options, noise=noise, quiet=True)
-        _, history, _ = _train_network(task, divide(table, options), tmp_path / folder)
-        losses.append(history[0]["loss"])
+        _train_network(task, divide(table, options), tmp_path / folder)
+        with (tmp_path / folder / "history.csv").open() as file:
+            losses.append(next(csv.DictReader(file))["loss"])
     assert losses[0] != losses[1]
 
 
@@ -242,6 +244,16 @@ def test_cross_validation_leaves_a_bundle_for_each_fold(table, tmp_path, quick):
         assert again.summary()["per_class"] == card["evaluation"]["per_class"]
         assert set(card["training"]["speakers"]["test"]) == held_out
         assert crossed["folds"][fold]["uar"] == card["evaluation"]["uar"]
+    logits, actual = [], []
+    for fold in crossed["folds"]:
+        held_out = table.where("fold", fold)
+        answers = evaluate_bundle(load_bundle(bundle.path / "folds" / fold), held_out)
+        logits.append(answers.logits)
+        actual.append(answers.actual)
+    assert bundle.temperature == calibrate.fit_temperature(np.concatenate(logits), np.concatenate(actual))
+    others = calibrate.fit_temperature(np.concatenate(logits[1:]), np.concatenate(actual[1:]))
+    error = metrics.expected_calibration_error(softmax(logits[0], others), actual[0])
+    assert crossed["folds"]["1"]["ece"] == pytest.approx(error)
     uars = [row["uar"] for row in crossed["folds"].values()]
     assert crossed["mean"]["uar"] == pytest.approx(np.mean(uars))
     assert crossed["sd"]["uar"] == pytest.approx(np.std(uars, ddof=1))
