@@ -1,7 +1,7 @@
 """What a file costs, step by step: the figures of docs/scaling.md.
 
-    python benchmarks/driver.py                  # the table, and benchmarks/out/costs.json for scaling.py: 3 minutes
-    python benchmarks/driver.py --files 2000     # in seconds
+    python -m benchmarks driver                  # the table, and benchmarks/out/costs.json for scaling: 3 minutes
+    python -m benchmarks driver --files 2000     # in seconds
 
 The driver is the real run, from the search to the tables; only its workers answer at once, with a made-up result.
 `CPU` is the time of the driver's own process, which other work on the machine does not change much.
@@ -10,34 +10,29 @@ The driver is the real run, from the search to the tables; only its workers answ
 import argparse
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from ser_batch.cli.progress import Lines  # noqa: E402
-from ser_batch.corpus.find import Source  # noqa: E402
-from ser_batch.engine import pool, processes  # noqa: E402
-from ser_batch.engine.job import Options, Settings  # noqa: E402
-from ser_batch.engine.merging import merge  # noqa: E402
-from ser_batch.engine.plan import Plan  # noqa: E402
-from ser_batch.engine.progress import Work  # noqa: E402
-from ser_batch.engine.result import Annotation, Outcome  # noqa: E402
-from ser_batch.engine.run import run, settings_of  # noqa: E402
-from ser_batch.engine.shards import Shard  # noqa: E402
-from ser_batch.model.bundle import load_bundle  # noqa: E402
-from tests.running import many_files  # noqa: E402
+from ser_batch.cli.progress import Lines
+from ser_batch.corpus.find import Source
+from ser_batch.engine import pool, processes
+from ser_batch.engine.job import Options, Settings
+from ser_batch.engine.merging import merge
+from ser_batch.engine.plan import Plan
+from ser_batch.engine.progress import Work
+from ser_batch.engine.result import Annotation, Outcome
+from ser_batch.engine.run import run, settings_of
+from ser_batch.engine.shards import Shard
+from ser_batch.model.bundle import load_bundle
+from tests.running import ROOT, many_files
 
 SPEECH = ROOT / "samples" / "phone" / "booking.wav"
 COSTS = ROOT / "benchmarks" / "out" / "costs.json"
@@ -58,7 +53,7 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     costs: Costs = {}
-    pool._serve = import_module("driver").instant  # by the name that workers can import it by
+    pool._serve = instant
     with tempfile.TemporaryDirectory(dir=chosen.scratch, prefix="driver-") as name:
         scratch = Path(name)
         many_files(scratch / "in", chosen.files)
@@ -67,7 +62,7 @@ def main() -> None:
             driver(costs, scratch / "in", scratch / f"{windows} {jobs}", windows, jobs)
         merging(costs, scratch / "in", scratch / "shards")
     with processes.for_children(), ProcessPoolExecutor(1, mp_context=processes.SPAWN) as executor:
-        costs |= executor.submit(import_module("driver").worker).result()
+        costs |= executor.submit(worker).result()
     COSTS.parent.mkdir(parents=True, exist_ok=True)
     COSTS.write_text(json.dumps(costs, indent=2))
     print(table(costs))
@@ -210,7 +205,3 @@ def table(costs: Costs) -> str:
         size = f"{cost['bytes']:,.0f}" if "bytes" in cost else ""
         lines.append(f"| {name} | {times[0]} | {times[1]} | {rate} | {size} |")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    main()

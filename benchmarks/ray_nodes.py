@@ -1,6 +1,6 @@
 """Two nodes of a Ray cluster against one, for the same work.
 
-    python -m benchmarks.ray_nodes --pairs 3 --copies 60
+    python -m benchmarks ray_nodes --pairs 3 --copies 60
 
 Starts two clusters on this machine, of one raylet and of two, each raylet with one CPU; annotates copies of the
 samples on one and on the other in turns; prints the seconds of each run, start of the actors included, and the ratios.
@@ -50,7 +50,3 @@ def main() -> None:
                 flush=True,
             )
     print(f"two nodes against one: {statistics.median(ratios):.2f}x (median of {len(ratios)})")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,8 @@
 """The soak and fault report: what `annotate` does when it is killed, starved and fed with damaged files.
 
-    python benchmarks/reliability.py                    # everything, as reported in docs/reliability.md: half an hour
-    python benchmarks/reliability.py --scale 0.01       # everything, in a minute or two
-    python benchmarks/reliability.py kills disk
+    python -m benchmarks reliability                    # everything, as reported in docs/reliability.md: half an hour
+    python -m benchmarks reliability --scale 0.01       # everything, in a minute or two
+    python -m benchmarks reliability kills disk
 
 Writes a CSV for each experiment, `memory.png` and `report.md` into `--out`. Linux; the full disk takes root.
 """
@@ -15,7 +15,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,10 +23,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from tests.running import (  # noqa: E402
+from tests.running import (
+    ROOT,
+    SER_BATCH,
     group,
     journal_lines,
     many_files,
@@ -37,9 +35,9 @@ from tests.running import (  # noqa: E402
     watched,
     workers,
 )
-from tests.running import rows as rows_in  # noqa: E402
+from tests.running import rows as rows_in
 
-ANNOTATE = [sys.executable, "-m", "ser_batch", "annotate"]
+ANNOTATE = [*SER_BATCH, "annotate"]
 CLIPS = [
     ROOT / "samples" / name
     for name in ("meeting/introduction.flac", "phone/booking.wav", "phone/voicemail.mp3", "radio/weather.ogg")
@@ -351,7 +349,3 @@ def markdown(rows: list[Row]) -> str:
         )
     lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-if __name__ == "__main__":
-    main()

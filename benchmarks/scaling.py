@@ -1,6 +1,6 @@
 """A plan past one machine: how long 10^5 to 10^9 files take on 1 to 1,000 nodes, and what holds them up first.
 
-    python benchmarks/driver.py && python benchmarks/scaling.py       # the tables and picture of docs/scaling.md
+    python -m benchmarks driver && python -m benchmarks scaling       # the tables and picture of docs/scaling.md
 
 A model: every figure of ser-batch is measured (benchmarks/out/costs.json), every one of the cluster is assumed.
 """
@@ -108,7 +108,3 @@ def draw(costs: dict[str, dict[str, float]]) -> None:
     panels[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     PICTURE.parent.mkdir(exist_ok=True)
     figure.savefig(PICTURE, dpi=76)
-
-
-if __name__ == "__main__":
-    main()
