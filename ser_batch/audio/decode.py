@@ -110,7 +110,7 @@ def _checked(file: io.FileIO, audio: Iterator[Array]) -> Iterator[Array]:
     heard = False
     with file:
         for block in audio:
-            if not (np.abs(block) < LOUDEST).all():
+            if not (block.max() < LOUDEST and block.min() > -LOUDEST):  # false for NaN, too
                 raise DecodeError(
                     "samples that are not finite (NaN, infinity, or beyond 1e9): export it again"
                 )
@@ -128,10 +128,11 @@ def _read(first: _Sound, others: Iterable[Spliced], damaged: bool) -> Iterator[A
                 raise DecodeError(
                     f"the sample rate changes from {first.samplerate} to {sound.samplerate} Hz: split the file there"
                 )
-            buffer = np.empty((max(1, BLOCK_VALUES // sound.channels), sound.channels), np.float32)
-            while frames := _fill(sound, buffer, decoded):
+            shape = (max(1, BLOCK_VALUES // sound.channels), sound.channels)
+            # a new buffer for each block, which whoever takes it may keep
+            while frames := _fill(sound, buffer := np.empty(shape, np.float32), decoded):
                 decoded += frames
-                yield buffer[:frames].mean(axis=1) if sound.channels > 1 else buffer[:frames, 0].copy()
+                yield buffer[:frames].mean(axis=1) if sound.channels > 1 else buffer[:frames, 0]
     if damaged or (first.format in COUNTED and decoded < first.frames < UNCOUNTED):
         raise DecodeError(_truncated(decoded, first))
 
