@@ -142,8 +142,7 @@ def killed(running):
 
 def test_no_worker_survives_the_parent(archive, tmp_path):
     running = started(archive, "-o", tmp_path / "out", "-j", 2, env=FAULTS)
-    at_work(tmp_path / "out")
-    assert len(workers(running.pid)) == 2
+    wait_until(lambda: len(workers(running.pid)) == 2)
     killed(running)
 
 

@@ -59,7 +59,8 @@ def test_in_milliseconds_they_still_tile_and_none_is_empty(segments):
     assert rounded[0][0] == 0
     assert all(start < end for start, end, _ in rounded)
     assert all(before[1] == after[0] for before, after in pairwise(rounded))
-    assert all(abs(end / 1000 - s.end) <= 0.001 for (_, end, _), s in zip(rounded, timeline, strict=True))
+    # half of one by rounding, and one that a sliver at the end is given
+    assert all(abs(end / 1000 - s.end) < 0.0016 for (_, end, _), s in zip(rounded, timeline, strict=True))
 
 
 def test_three_seconds_every_second_and_a_half():
