@@ -51,6 +51,7 @@ def train(
     init_from: PathLike | None = None,
     encoder: PathLike | None = None,
     freeze_encoder: bool = False,
+    judges: int = 1,
     ensemble: Sequence[PathLike] = (),
     teacher: PathLike | None = None,
     noise: PathLike | None = None,
@@ -72,6 +73,7 @@ def train(
             the last layer where the labels differ.
         encoder: file of the arrays of Whisper tiny.en's encoder: the large network is trained, which begins with them.
         freeze_encoder: train only what stands upon the encoder.
+        judges: heads upon the encoder, which learn each for itself; the answer is the mean of their logits.
         ensemble: folders that trainings with the same division wrote: their networks' mean, nothing is trained.
         teacher: file of what a larger network makes of each clip, to be imitated besides.
         noise: folder of recorded noise, to be mixed with the clips while training.
@@ -83,6 +85,8 @@ def train(
     Raises:
         SerBatchError: no corpus, too few labels or speakers, or a folder that cannot be written.
     """
+    from dataclasses import replace
+
     from ser_batch.audio.noise import read_noise
     from ser_batch.corpus.mapping import read_mapping
     from ser_batch.model.bundle import load_bundle
@@ -93,8 +97,8 @@ def train(
     from ser_batch.model.train import fit
 
     if encoder:
-        kept = LargeArchitecture(encoder_rate=0) if freeze_encoder else LargeArchitecture()
-        options.setdefault("architecture", kept)
+        sizes = LargeArchitecture(judges=judges)
+        options.setdefault("architecture", replace(sizes, encoder_rate=0) if freeze_encoder else sizes)
     checked = TrainOptions(**options)
     start = load_bundle(init_from) if init_from else None
     recorded = read_noise(fspath(noise)) if noise else None

@@ -65,6 +65,13 @@ from ser_batch.cli.config import configurable
 )
 @click.option("--freeze-encoder", is_flag=True, help="Train only what stands upon the encoder.")
 @click.option(
+    "--judges",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Heads upon the encoder, which learn each for itself; their mean is the answer.",
+)
+@click.option(
     "--ensemble",
     type=click.Path(exists=True, file_okay=False),
     multiple=True,

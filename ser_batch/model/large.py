@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from ser_batch.audio.front_end import HOP, N_FRAMES, N_MELS
 from ser_batch.model import whisper
 from ser_batch.model.batch_norm import BatchNorm
-from ser_batch.model.network import BATCH_NORM_MOMENTUM, AttentiveStatistics, HeardFrames, InverseDCT
+from ser_batch.model.network import (
+    BATCH_NORM_MOMENTUM,
+    JUDGE,
+    AttentiveStatistics,
+    HeardFrames,
+    InverseDCT,
+)
 from ser_batch.model.options import LargeArchitecture
 
 
@@ -34,15 +40,25 @@ def build(
     x = LayerSum(name="layers", dtype="float32")(
         [Standardise(name=f"standard_{i}", dtype="float32")(each) for i, each in enumerate(outputs)]
     )
+    clips = [_pool(x, heard, sizes, "clip" if i == 0 else f"clip_{i}") for i in range(sizes.judges)]
+    names = ["logits"] if sizes.judges == 1 else [f"{JUDGE}{i}" for i in range(sizes.judges)]
+    logits = [
+        _dense(n_classes, dtype="float32", name=name)(clip) for name, clip in zip(names, clips, strict=True)
+    ]
+    answer = layers.Average(name="logits")(logits) if sizes.judges > 1 else logits[0]
+    return keras.Model(inputs, answer, name="ser_batch")
+
+
+def _pool(x: Any, heard: Any, sizes: LargeArchitecture, name: str) -> Any:
+    """One vector a clip, from its frames."""
     x = layers.Dropout(sizes.frame_dropout)(x)
     x = _dense(sizes.width, activation=whisper.gelu)(x)
     scores = _dense(sizes.heads)(x)
-    x = AttentiveStatistics(name="pool", dtype="float32")(x, scores, heard)
+    x = AttentiveStatistics(dtype="float32")(x, scores, heard)
     x = BatchNorm(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.Dropout(sizes.dropout)(x)
     x = _dense(sizes.hidden, activation="relu")(x)
-    x = layers.Dropout(sizes.dropout, name="clip")(x)
-    return keras.Model(inputs, _dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
+    return layers.Dropout(sizes.dropout, name=name)(x)
 
 
 def _dense(units: int, **options: Any) -> layers.Dense:

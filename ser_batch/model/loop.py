@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ser_batch.errors import SerBatchError
 from ser_batch.model import large
 from ser_batch.model.batches import Batches
+from ser_batch.model.network import JUDGE
 from ser_batch.model.optimizer import LayerwiseAdamW
 from ser_batch.model.options import LargeArchitecture, TrainOptions
 
@@ -129,7 +130,9 @@ def _train_epoch(
     totals = {"loss": 0.0, "accuracy": 0.0}
     means: Row = {}
     for seen, batch in enumerate(batches.epoch(state.epoch), start=1):
-        figures = model.train_on_batch(batch.inputs, batch.targets, batch.weights, return_dict=True)
+        targets = {name: batch.targets[_taught(name)] for name in model.output}
+        weights = {name: batch.weights[_taught(name)] for name in model.output}
+        figures = model.train_on_batch(batch.inputs, targets, weights, return_dict=True)
         # with several outputs Keras puts the output's name before the metric's
         accuracy = figures.get("logits_accuracy", figures.get("accuracy"))
         totals["loss"] += float(figures["loss"])
@@ -162,8 +165,12 @@ def _compile(model: keras.Model, options: TrainOptions, steps: int) -> None:
         optimizer = keras.optimizers.AdamW(schedule, **usual)
     optimizer.exclude_from_weight_decay(spared, ["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
+    judges = [name for name in model.output if _taught(name) != name]
+    cross_entropy = keras.losses.CategoricalCrossentropy(from_logits=True)
     losses = {
-        "logits": (keras.losses.CategoricalCrossentropy(from_logits=True), 1.0),
+        # judges learn each for itself: what they say together is not taught
+        "logits": (cross_entropy, 0.0 if judges else 1.0),
+        **{judge: (cross_entropy, 1 / len(judges)) for judge in judges},
         "frames": (keras.losses.MeanSquaredError(), options.imitate_frames),
         "clip": (keras.losses.MeanSquaredError(), options.imitate_clip),
     }
@@ -175,6 +182,11 @@ def _compile(model: keras.Model, options: TrainOptions, steps: int) -> None:
         metrics={"logits": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
         jit_compile=False,
     )
+
+
+def _taught(output: str) -> str:
+    """The name of the targets that an output is held against."""
+    return "logits" if output.startswith(JUDGE) else output
 
 
 def _average(average: list[Array], weights: list[Array], decay: float) -> None:

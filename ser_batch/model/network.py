@@ -22,6 +22,7 @@ from ser_batch.model.options import QUIETEST_CELL_DB, QUIETEST_FRAME_DB, TIME_ST
 from ser_batch.model.teacher import Teacher
 
 BATCH_NORM_MOMENTUM = 0.9
+JUDGE = "judge_"  # how the names of layers begin whose mean the logits are
 
 # row k is the k-th basis function over the bands; the 0-th is constant
 _DCT = rotate(np.eye(N_MELS, dtype=np.float32)).T
@@ -71,15 +72,19 @@ def reopen(path: Path, n_classes: int | None, frames: int | None = N_FRAMES) -> 
     """
 
     def copy(layer: Any) -> Any:
-        changes = {"units": n_classes} if n_classes and layer.name == "logits" else {}
-        return layer.__class__.from_config({**layer.get_config(), **changes})
+        config = layer.get_config()
+        changes = {"units": n_classes} if answers(layer) and "units" in config else {}
+        return layer.__class__.from_config({**config, **changes})
+
+    def answers(layer: Any) -> bool:
+        return bool(n_classes) and (layer.name == "logits" or layer.name.startswith(JUDGE))
 
     try:
         trained = keras.models.load_model(path, compile=False, safe_mode=True)
         inputs = keras.Input((frames, N_MELS), name=trained.input.name)
         model = keras.models.clone_model(trained, input_tensors=inputs, clone_function=copy)
         for layer in trained.layers:
-            if not (n_classes and layer.name == "logits"):
+            if not answers(layer):
                 model.get_layer(layer.name).set_weights(layer.get_weights())
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise SerBatchError(
@@ -99,10 +104,12 @@ def for_training(
         auxiliary: attributes to tell from the whole clip, and how many values each has.
 
     Returns:
-        A model from features to `logits` `[batch, n_classes]`; with a teacher also to `frames`
-        `[batch, frames / 4, 96]` and `clip` `[batch, 64]`; and to `[batch, values]` for each attribute.
+        A model from features to `logits` `[batch, n_classes]`, and to each judge's where they are several's mean; with
+        a teacher also to `frames` `[batch, frames / 4, 96]` and `clip` `[batch, 64]`; and to `[batch, values]` for each
+        attribute.
     """
-    outputs = {"logits": model.output}
+    judges = [layer for layer in model.layers if layer.name.startswith(JUDGE)]
+    outputs = {"logits": model.output} | {judge.name: judge.output for judge in judges}
     for name, values in (auxiliary or {}).items():
         tell = layers.Dense(values, dtype="float32", name=f"tell_{name}")
         outputs[name] = tell(model.get_layer("clip").output)

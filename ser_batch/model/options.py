@@ -51,6 +51,7 @@ class LargeArchitecture:
         encoder_rate: learning rate of the encoder's last layer, a share of the head's (0: the encoder is not trained);
         rate_decay: and of each layer before it, a share of the one after.
         kept_change: share of what the training changed in the encoder that is kept in the end.
+        judges: how many such heads learn side by side, each for itself; the answer is the mean of their logits.
     """
 
     width: int = 256
@@ -61,6 +62,7 @@ class LargeArchitecture:
     encoder_rate: float = 0.15
     rate_decay: float = 0.8
     kept_change: float = 0.85
+    judges: int = 1
 
 
 def recorded_architecture(card: dict[str, Any]) -> Architecture | LargeArchitecture:

@@ -9,7 +9,7 @@ from ser_batch.errors import SerBatchError
 from ser_batch.model.options import LargeArchitecture
 
 keras = pytest.importorskip("keras")
-from ser_batch.model import large, whisper  # noqa: E402
+from ser_batch.model import large, network, whisper  # noqa: E402
 from ser_batch.model.optimizer import LayerwiseAdamW  # noqa: E402
 
 SMALL_HEAD = LargeArchitecture(width=8, heads=2, hidden=8)
@@ -154,6 +154,15 @@ def test_a_frozen_encoder_leaves_the_head_to_be_trained():
     assert all(large.learning_rate_share(each.path, SMALL_HEAD) == 1 for each in model.trainable_variables)
 
 
+def test_judges_learn_each_for_itself_and_answer_with_their_mean(table):
+    model = large.build(3, replace(SMALL_HEAD, judges=3))
+    taught = network.for_training(model)
+    answers = taught.predict_on_batch(features.rotate(features.from_levels(table.levels[:2])))
+    each = np.stack([answers[f"judge_{i}"] for i in range(3)])
+    assert np.abs(each - each[0]).max() > 1e-3
+    np.testing.assert_allclose(answers["logits"], each.mean(axis=0), rtol=1e-4, atol=1e-5)
+
+
 def test_a_share_of_the_training_is_taken_back_in_the_encoder_alone(encoder_file):
     model = large.build(3, SMALL_HEAD)
     whisper.load(model, encoder_file)
@@ -190,6 +199,7 @@ def test_a_large_bundle_is_trained_exported_and_used(table, quick, encoder_file,
         tmp_path / "toy.npz",
         tmp_path / "out",
         encoder=encoder_file,
+        judges=2,
         epochs=2,
         batch_size=12,
         learning_rate=1e-3,
