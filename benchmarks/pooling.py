@@ -51,7 +51,9 @@ def of_fold(predictions: Path, n_windows: int, seed: int) -> list[tuple[int, Flo
     clips = pd.read_csv(predictions).sample(frac=1, random_state=seed)
     names = [name for name in clips if name.startswith("p_")]
     made = []
-    for (_, label), group in clips.groupby([clips["file"].str[:4], "actual"]):  # an actor's number comes first
+    for (_, label), group in clips.groupby(
+        [clips["file"].str[:4], "actual"]
+    ):  # an actor's number comes first
         for start in range(0, len(group) - n_windows + 1, n_windows):
             some = group[start : start + n_windows]
             made.append((names.index(f"p_{label}"), some[names].to_numpy(float), np.ones(n_windows)))
@@ -61,17 +63,19 @@ def of_fold(predictions: Path, n_windows: int, seed: int) -> list[tuple[int, Flo
 def of_corpus(corpus: Path, model: Path) -> list[tuple[int, Floats, Floats]]:
     """The recordings of a corpus, of labels that the model has."""
     import ser_batch
-    from ser_batch.corpus import read_corpus
+    from ser_batch.corpus.read import read_corpus
 
-    clips = {str(clip.path): clip.label for clip in read_corpus(corpus).clips}
-    segments: Any = ser_batch.annotate(corpus, model=model, level="segments")
+    clips = {clip.path: clip.label for clip in read_corpus(corpus.resolve()).clips}
+    segments: Any = ser_batch.annotate(corpus, model=model, level="segments", absolute=True)
     names = [name for name in segments if name.startswith("p_")]
     made = []
     for file, windows in segments.groupby(level="file"):
-        label = f"p_{clips[str(corpus / str(file))]}"
+        label = f"p_{clips[str(file)]}"
         heard = windows[windows["speech_ratio"] > 0]
         if label in names and len(heard):
-            made.append((names.index(label), heard[names].to_numpy(float), heard["speech_ratio"].to_numpy(float)))
+            made.append(
+                (names.index(label), heard[names].to_numpy(float), heard["speech_ratio"].to_numpy(float))
+            )
     return made
 
 
@@ -91,8 +95,9 @@ def main() -> None:
     ]
     columns = {
         f"CREMA-D, {chosen.windows} windows, mean ± sd of {len(folds)} folds": {
-            rule: f"{np.mean([fold[rule] for fold in folds]):.3f} ± {np.std([fold[rule] for fold in folds], ddof=1):.3f}"
+            rule: f"{np.mean(uars):.3f} ± {np.std(uars, ddof=1):.3f}"
             for rule in folds[0]
+            for uars in [[fold[rule] for fold in folds]]
         }
     }
     if chosen.corpus:

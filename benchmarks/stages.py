@@ -125,9 +125,8 @@ def all_of(folder: Path) -> dict[str, Callable[[], Any]]:
     bands = features.log_mel(window, "gate")
     for model in ("crema-d", "crema-d-large"):
         bundle = load_bundle(model)
-        network = Network(bundle.network_path, bundle.features)
-        whats[f"DCT, {model}"] = lambda kind=bundle.features: features.network_input(bands, kind)
-        whats[f"DCT and network, {model}"] = lambda network=network: network(bands)
+        network = Network(bundle.network_path)
+        whats[f"network, {model}"] = lambda network=network: network(bands)
     whats[WORKER] = working(paths["one window"], "gate")
     whats["worker, one window, denoise off"] = working(paths["one window"], "off")
     whats[LARGE] = working(paths["one window"], "off", "crema-d-large")
@@ -175,7 +174,7 @@ def main_table(ms: dict[str, float]) -> str:
 
 def floors(ms: dict[str, float]) -> dict[str, float]:
     """What cannot be left out."""
-    return {"FFTs": ms[FFT], "network alone": ms["DCT and network, crema-d"] - ms["DCT, crema-d"]}
+    return {"FFTs": ms[FFT], "network alone": ms["network, crema-d"]}
 
 
 def shares(ms: dict[str, float]) -> dict[str, float]:
@@ -189,7 +188,6 @@ def shares(ms: dict[str, float]) -> dict[str, float]:
         "STFT to power": spectrum,
         "gate": clean - plain,
         "mel, dB": plain - spectrum,
-        "DCT": ms["DCT, crema-d"],
         "network": floors(ms)["network alone"],
     }
     return {**stages, "worker: the file's status, probabilities, …": ms[WORKER] - sum(stages.values())}
@@ -198,7 +196,7 @@ def shares(ms: dict[str, float]) -> dict[str, float]:
 def draw(ms: dict[str, float], chosen: Namespace) -> None:
     """The stages of a window in one bar, the floor below it."""
     with shared.picture("benchmarks-stages", chosen, height=2.2) as axes:
-        for place, bars, colours in ((0, shares(ms), range(8)), (1, floors(ms), (2, 6))):
+        for place, bars, colours in ((0, shares(ms), range(7)), (1, floors(ms), (2, 5))):
             left = 0.0
             for (name, each), colour in zip(bars.items(), colours, strict=True):
                 axes.barh(place, each, left=left, color=f"C{colour}", label=None if place else name)

@@ -44,7 +44,7 @@ class Worker:
         bundle = load_bundle(settings.model)
         self._temperature = bundle.temperature
         self._n_labels = len(bundle.labels)
-        self._network = Network(bundle.network_path, bundle.features, self._n_labels)
+        self._network = Network(bundle.network_path, self._n_labels)
         self._spool = Spool()
         self._watch = Stopwatch()
 

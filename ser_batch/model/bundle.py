@@ -11,7 +11,7 @@ from ser_batch.audio.denoise import ENGINES
 from ser_batch.audio.front_end import FEATURES, FRONT_END
 from ser_batch.errors import SerBatchError, UsageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1: networks that were exported with the rotation from MFCC back to log-mel
 NETWORK_FILE = "model.tflite"
 CARD_FILE = "card.json"
 
@@ -41,8 +41,8 @@ class Bundle:
 
     @property
     def features(self) -> str:
-        """What the network takes, one of `ser_batch.audio.front_end.FEATURES`."""
-        return self.card["front_end"].get("features", "mfcc")
+        """What the network was trained on, one of `ser_batch.audio.front_end.FEATURES`."""
+        return self.card["front_end"]["features"]
 
     @property
     def denoise(self) -> str:
@@ -106,7 +106,7 @@ def _read(directory: Path) -> Bundle:
         )
     if flawed := _flawed_entries(card):
         raise SerBatchError(f"{card_path} has no usable {', '.join(flawed)}; train the model again.")
-    if card.get("front_end") not in [FRONT_END, *({**FRONT_END, "features": kind} for kind in FEATURES)]:
+    if card.get("front_end") not in [{**FRONT_END, "features": kind} for kind in FEATURES]:
         raise SerBatchError(f"{directory} was made for another front end; train the model again.")
     if card["sha256"] != digest:
         raise SerBatchError(

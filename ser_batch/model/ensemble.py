@@ -53,13 +53,16 @@ def network(files: list[Path]) -> "keras.Model":
     from keras import layers
 
     import ser_batch.model.large  # noqa: F401  registers the layers, those of the small network too
+    from ser_batch.model.network import log_mel_of, without_rotation
 
     loaded = [keras.models.load_model(file, compile=False, safe_mode=True) for file in files]
     inputs = keras.Input(loaded[0].input_shape[1:], name=loaded[0].input.name)
+    bands = log_mel_of(inputs)
+    members = [without_rotation(each) for each in loaded]
     # a model within a model needs a name of its own
-    named = [keras.Model(each.input, each.output, name=f"member_{i}") for i, each in enumerate(loaded)]
+    named = [keras.Model(each.input, each.output, name=f"member_{i}") for i, each in enumerate(members)]
     return keras.Model(
-        inputs, layers.Average(name="logits")([each(inputs) for each in named]), name="ser_batch"
+        inputs, layers.Average(name="logits")([each(bands) for each in named]), name="ser_batch"
     )
 
 

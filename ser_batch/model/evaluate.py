@@ -250,7 +250,7 @@ def evaluate_bundle(
             f"{len(familiar)} of the {len(set(table.speakers))} speakers took part in the training: "
             "these figures say little about new voices.",
         )
-    network = Network(bundle.network_path, bundle.features)
+    network = Network(bundle.network_path)
     return evaluate(network, table, bundle.labels, bundle.temperature, notes, noises, snrs, quiet)
 
 

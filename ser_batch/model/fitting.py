@@ -61,7 +61,7 @@ def fit_one(
     model.save(out / KERAS_FILE)
     export.export(out / KERAS_FILE, out / NETWORK_FILE, weights)
     checked = np.flatnonzero(parts["train"])[:VERIFIED_CLIPS]
-    network = Network(out / NETWORK_FILE, task.options.features)
+    network = Network(out / NETWORK_FILE)
     export.verify(network, table.log_mel(checked), _predict(model, task, checked), weights)
 
     temperature = 1.0

@@ -20,7 +20,7 @@ from ser_batch.model.network import (
     JUDGE,
     AttentiveStatistics,
     HeardFrames,
-    InverseDCT,
+    log_mel_of,
 )
 from ser_batch.model.options import LargeArchitecture
 
@@ -33,7 +33,7 @@ def build(
     Arguments as for `ser_batch.model.network.build`, `frames` at most 188. `whisper.load` gives the encoder weights.
     """
     inputs = keras.Input((frames, N_MELS), name=features)
-    bands = InverseDCT(name="log_mel", dtype="float32")(inputs) if features == "mfcc" else inputs
+    bands = log_mel_of(inputs)
     heard = HeardFrames(name="heard", dtype="float32")(bands)
     heard = EncoderFrames(name="encoder_heard", dtype="float32")(heard)
     outputs = whisper.encode(bands)

@@ -39,7 +39,7 @@ def build(
     Squeeze-and-excitation: J. Hu et al., CVPR 2018. Attentive statistics: K. Okabe et al., Interspeech 2018.
     """
     inputs = keras.Input((frames, N_MELS), name=features)
-    bands = InverseDCT(name="log_mel", dtype="float32")(inputs) if features == "mfcc" else inputs
+    bands = log_mel_of(inputs)
     heard = HeardFrames(name="heard", dtype="float32")(bands)
     x = Normalise(name="normalise", dtype="float32")(bands, heard)
     x = _convolve(_fold(x), sizes.stem, 3)
@@ -57,6 +57,11 @@ def build(
     x = BatchNorm(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.Dropout(sizes.dropout, name="clip")(x)
     return keras.Model(inputs, layers.Dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
+
+
+def log_mel_of(inputs: Any) -> Any:
+    """Log-mel of a network's inputs, which are named after what they are."""
+    return InverseDCT(name="log_mel", dtype="float32")(inputs) if inputs.name == "mfcc" else inputs
 
 
 def reopen(path: Path, n_classes: int | None, frames: int | None = N_FRAMES) -> keras.Model:
@@ -91,6 +96,13 @@ def reopen(path: Path, n_classes: int | None, frames: int | None = N_FRAMES) -> 
             f"{path}: Keras cannot open it, so that no training can begin with it."
         ) from error
     return model
+
+
+def without_rotation(model: keras.Model) -> keras.Model:
+    """The same network from log-mel on: MFCCs that are turned back at once need not be made."""
+    if model.input.name != "mfcc":
+        return model
+    return keras.Model(model.get_layer("log_mel").output, model.output, name=model.name)
 
 
 def for_training(

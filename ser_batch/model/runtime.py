@@ -9,21 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio.features import network_input
 from ser_batch.audio.front_end import N_FRAMES, N_MELS
 from ser_batch.errors import SerBatchError
 
 
 class Network:
-    """An exported network, which takes one of `ser_batch.audio.front_end.FEATURES`: call it with log-mel."""
+    """An exported network: call it with log-mel."""
 
-    def __init__(self, tflite_path: str | Path, features: str = "mfcc", n_classes: int | None = None) -> None:
+    def __init__(self, tflite_path: str | Path, n_classes: int | None = None) -> None:
         """Load a flat buffer.
 
         Raises:
             SerBatchError: it is none, or computes something else than logits, `n_classes` if given, of one window.
         """
-        self._features = features
         try:
             with _stderr_silenced():
                 self._interpreter = _interpreter(str(tflite_path))
@@ -42,7 +40,7 @@ class Network:
 
     def __call__(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits float32 `[n_classes]` of one window's log-mel in dB, float32 `[188, 128]`."""
-        self._interpreter.set_tensor(self._input, network_input(bands, self._features)[None])
+        self._interpreter.set_tensor(self._input, bands[None])
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output)[0]
 

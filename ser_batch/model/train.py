@@ -103,7 +103,7 @@ def _cross_validate(task: Task, out: Path) -> dict[str, Any]:
     evaluations, logits, actual = {}, {}, {}
     for fold, test in folds_of(task.table, task.options).items():
         bundle = fit_one(task, hold_out(task.table, test, task.options), out / "folds" / fold)
-        network = Network(bundle.network_path, bundle.features)
+        network = Network(bundle.network_path)
         evaluations[fold] = bundle.card["evaluation"]
         logits[fold], actual[fold] = logits_of(network, task.table.select(test)), task.classes[test]
     by_fold = {fold: {figure: each[figure] for figure in FIGURES} for fold, each in evaluations.items()}

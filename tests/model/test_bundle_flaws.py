@@ -31,7 +31,7 @@ def replace_network(folder, content):
 
 
 @pytest.mark.parametrize(
-    "card", ["", "{", "[]", "null", "7", "\xff\xfe", "[" * 100_000, '{"schema_version": 1}'], ids=range(8)
+    "card", ["", "{", "[]", "null", "7", "\xff\xfe", "[" * 100_000, '{"schema_version": 2}'], ids=range(8)
 )
 def test_a_card_that_is_none(copy, card):
     (copy / "card.json").write_text(card, encoding="latin-1")
@@ -87,6 +87,6 @@ def test_a_network_that_is_none(copy, content):
 
 def test_a_network_with_other_labels_than_its_card(copy):
     bundle = load_bundle(copy)
-    assert Network(bundle.network_path, bundle.features, len(bundle.labels))
+    assert Network(bundle.network_path, len(bundle.labels))
     with pytest.raises(SerBatchError, match="does not fit its card"):
-        Network(bundle.network_path, bundle.features, len(bundle.labels) + 1)
+        Network(bundle.network_path, len(bundle.labels) + 1)
