@@ -112,7 +112,7 @@ def for_training(
 
     Args:
         model: as `build` makes it.
-        teacher: to be imitated.
+        teacher: to be imitated, by networks with its frame rate; Whisper itself learns from its labels alone.
         auxiliary: attributes to tell from the whole clip, and how many values each has.
 
     Returns:
@@ -125,7 +125,7 @@ def for_training(
     for name, values in (auxiliary or {}).items():
         tell = layers.Dense(values, dtype="float32", name=f"tell_{name}")
         outputs[name] = tell(model.get_layer("clip").output)
-    if teacher:
+    if teacher and any(layer.name == "frames" for layer in model.layers):
         for name, components in (("frames", teacher.frames), ("clip", teacher.clips)):
             imitate = layers.Dense(components.shape[-1], dtype="float32", name=f"imitate_{name}")
             outputs[name] = imitate(model.get_layer(name).output)
