@@ -190,7 +190,7 @@ def shares(ms: dict[str, float]) -> dict[str, float]:
         "mel, dB": plain - spectrum,
         "network": floors(ms)["network alone"],
     }
-    return {**stages, "worker: the file's status, probabilities, …": ms[WORKER] - sum(stages.values())}
+    return {**stages, "the rest: status, probabilities, colder caches": ms[WORKER] - sum(stages.values())}
 
 
 def draw(ms: dict[str, float], chosen: Namespace) -> None:
