@@ -55,6 +55,7 @@ def train(
     ensemble: Sequence[PathLike] = (),
     teacher: PathLike | None = None,
     noise: PathLike | None = None,
+    noise_share: float | None = None,
     resume: bool = False,
     progress: bool = False,
     command: str = "",
@@ -72,11 +73,13 @@ def train(
         init_from: a bundled model's name, or a folder that `train` wrote: its weights are begun with, save those of
             the last layer where the labels differ.
         encoder: file of the arrays of Whisper tiny.en's encoder: the large network is trained, which begins with them.
-        freeze_encoder: train only what stands upon the encoder.
+        freeze_encoder: train only what stands upon the encoder, which hears each clip and augmented views of it but
+            once; that takes minutes.
         judges: heads upon the encoder, which learn each for itself; the answer is the mean of their logits.
         ensemble: folders that trainings with the same division wrote: their networks' mean, nothing is trained.
         teacher: file of what a larger network makes of each clip, to be imitated besides.
-        noise: folder of recorded noise, to be mixed with the clips while training.
+        noise: folder of recorded noise, to be mixed with the clips while training,
+        noise_share: and with what share of them.
         resume: go on with an interrupted training in `output`.
         progress: draw bars on stderr.
         command: how the training was asked for, for the card.
@@ -87,6 +90,7 @@ def train(
     """
     from dataclasses import replace
 
+    from ser_batch.audio.augment import Strengths
     from ser_batch.audio.noise import read_noise
     from ser_batch.corpus.mapping import read_mapping
     from ser_batch.model.bundle import load_bundle
@@ -98,7 +102,13 @@ def train(
 
     if encoder:
         sizes = LargeArchitecture(judges=judges)
-        options.setdefault("architecture", replace(sizes, encoder_rate=0) if freeze_encoder else sizes)
+        if freeze_encoder:
+            sizes = replace(sizes, encoder_rate=0, frames_together=2)
+            options.setdefault("strengths", Strengths(time_masks=2, mixup=0.4))
+        options.setdefault("architecture", sizes)
+    if noise_share is not None:
+        strengths = options.get("strengths", Strengths())
+        options["strengths"] = replace(strengths, recorded_share=noise_share)
     checked = TrainOptions(**options)
     start = load_bundle(init_from) if init_from else None
     recorded = read_noise(fspath(noise)) if noise else None

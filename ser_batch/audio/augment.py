@@ -237,11 +237,11 @@ def mask(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Array:
     longest = np.minimum(strengths.time_mask_frames, frames // 4)
     hidden_frames = np.zeros_like(heard)
     for _ in range(strengths.time_masks):
-        hidden_frames |= _runs(n_frames, longest, frames, rng)
+        hidden_frames |= runs(n_frames, longest, frames, rng)
     hidden_bands = np.zeros((len(bands), N_MELS), bool)
     for _ in range(strengths.band_masks):
         widest = np.full(len(bands), strengths.band_mask_bands)
-        hidden_bands |= _runs(N_MELS, widest, np.full(len(bands), N_MELS), rng)
+        hidden_bands |= runs(N_MELS, widest, np.full(len(bands), N_MELS), rng)
     of_band = bands.mean(axis=2)
     mean = (of_band * heard).sum(axis=1) / frames
     hidden = (hidden_frames[:, :, None] | hidden_bands[:, None, :]) & heard[:, :, None]
@@ -302,7 +302,7 @@ def _resample(values: Array, positions: Array) -> Array:
     return between
 
 
-def _runs(n: int, longest: Ints, ends: Ints, rng: Rng) -> NDArray[np.bool_]:
+def runs(n: int, longest: Ints, ends: Ints, rng: Rng) -> NDArray[np.bool_]:
     """One run of cells a clip, `[clips, n]`, no longer than `longest` and within the first `ends`."""
     length = rng.integers(0, longest + 1)
     start = rng.integers(0, ends - length + 1)[:, None]

@@ -63,7 +63,7 @@ from ser_batch.cli.config import configurable
     metavar="FILE",
     help="Train the large network, which begins with the arrays of Whisper tiny.en's encoder in this file.",
 )
-@click.option("--freeze-encoder", is_flag=True, help="Train only what stands upon the encoder.")
+@click.option("--freeze-encoder", is_flag=True, help="Train only what stands upon the encoder: minutes.")
 @click.option(
     "--judges",
     type=click.IntRange(min=1),
@@ -89,6 +89,13 @@ from ser_batch.cli.config import configurable
     type=click.Path(exists=True, file_okay=False),
     metavar="DIR",
     help="Mix the noise recorded in this folder with the clips while training, beside synthetic noise.",
+)
+@click.option(
+    "--noise-share",
+    type=click.FloatRange(0, 1),
+    default=0.15,
+    show_default=True,
+    help="Share of the clips that recorded noise is mixed with.",
 )
 @click.option(
     "--validation",

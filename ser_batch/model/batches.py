@@ -20,14 +20,14 @@ Ints = NDArray[np.int64]
 
 
 class Batch(NamedTuple):
-    """Features `[clips, frames, 128]`, and for each output of the network its targets and their weights.
+    """Features `[clips, frames, 128]`, or what a frozen encoder makes of them; targets and weights of each output.
 
     `logits`: `[clips, n_classes]` that sum to 1, and `[clips]`. With a teacher, `frames`: `[clips, frames / 4, 96]`
     and `[clips, frames / 4]`, 0 for padding; and `clip`: `[clips, 64]` and `[clips]`. For each auxiliary attribute
     `[clips, values]` and `[clips]`, 0 where the value is not known.
     """
 
-    inputs: Array
+    inputs: Array | list[Array]
     targets: dict[str, Array]
     weights: dict[str, Array]
 

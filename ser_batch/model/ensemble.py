@@ -25,18 +25,19 @@ def members(task: Task, speakers: dict[str, list[str]]) -> list[Bundle]:
         speakers: for `train`, `validation` and `test` who they are.
 
     Raises:
-        SerBatchError: a folder has none for just these speakers, or it takes other features or tells other labels.
+        SerBatchError: a folder has none that knows just these speakers and was tested on just those, or it takes other
+            features or tells other labels.
     """
     return [_member(folder, task, speakers) for folder in task.ensemble]
 
 
 def _member(folder: Path, task: Task, speakers: dict[str, list[str]]) -> Bundle:
     found = [load_bundle(card.parent) for card in sorted(folder.rglob(CARD_FILE))]
-    fitting = [bundle for bundle in found if bundle.card["training"]["speakers"] == speakers]
+    fitting = [bundle for bundle in found if _fits(bundle.card["training"]["speakers"], speakers)]
     if not fitting:
         raise SerBatchError(
             f"{folder} has no network trained and tested on the same speakers ({len(speakers['test'])} held out): "
-            "train it with the same corpus, validation, folds and seed."
+            "train it with the same corpus, folds and seed."
         )
     expected = (task.labels, task.options.features, task.table.denoise)
     for bundle in fitting:
@@ -45,6 +46,16 @@ def _member(folder: Path, task: Task, speakers: dict[str, list[str]]) -> Bundle:
                 f"{bundle.path} has other labels, features or noise reduction than the others."
             )
     return fitting[0]
+
+
+def _fits(member: dict[str, list[str]], speakers: dict[str, list[str]]) -> bool:
+    """Whether a network has heard all that are not held out, and none but those for training to learn from."""
+    known = set(member["train"] + member["validation"])
+    return (
+        member["test"] == speakers["test"]
+        and known == set(speakers["train"] + speakers["validation"])
+        and set(member["train"]) <= set(speakers["train"])
+    )
 
 
 def network(files: list[Path]) -> "keras.Model":

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.audio import features, front_end
+from ser_batch.audio.augment import Strengths
 from ser_batch.model import calibrate, ensemble, export, metrics, plots
 from ser_batch.model.batches import Batches, auxiliary_targets, balanced_weights, soft_targets
 from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
 from ser_batch.model.card import make_card
 from ser_batch.model.division import strata_of
+from ser_batch.model.encoded import EncodedBatches, hear
 from ser_batch.model.evaluate import evaluate, logits_of
 from ser_batch.model.options import QUIETEST_CELL_DB, LargeArchitecture
 from ser_batch.model.runtime import Network
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 KERAS_FILE = "model.keras"
 CHECKPOINT_FILE = "checkpoint.npz"
+ENCODED_FILE = "encoded.npy"
 VERIFIED_CLIPS = 16
 PREDICTED_TOGETHER = 64
 STANDARD_CLIPS = 256
@@ -111,10 +114,9 @@ def _train_network(task: Task, parts: dict[str, Mask], out: Path) -> tuple["kera
 
     from ser_batch.model import large, loop, network
 
-    auxiliary = auxiliary_targets(task.table, task.options.auxiliary)
-    table, options, n_classes = task.table, task.options, len(task.labels)
+    options, n_classes = task.options, len(task.labels)
     rows = np.flatnonzero(parts["train"])
-    targets = _targets(task, rows)
+    auxiliary = auxiliary_targets(task.table, options.auxiliary)
     validation = np.flatnonzero(parts["validation"])
     keras.utils.set_random_seed(options.seed)
     policy = keras.config.dtype_policy()
@@ -125,22 +127,11 @@ def _train_network(task: Task, parts: dict[str, Mask], out: Path) -> tuple["kera
         taught = network.for_training(
             model, task.teacher, {name: each.shape[1] for name, each in auxiliary.items()}
         )
+        encoder, taught = large.split(taught) if options.frozen else (None, taught)
     finally:
         keras.config.set_dtype_policy(policy)
-    batches = Batches(
-        table,
-        rows,
-        targets,
-        balanced_weights(task.classes[rows], n_classes) if options.class_weights else np.ones(n_classes, "f"),
-        min(options.batch_size, len(rows)),
-        options.augmentation,
-        options.strengths,
-        options.seed,
-        task.options.features,
-        task.teacher,
-        task.noise.power if task.noise else None,
-        auxiliary,
-    )
+    encoded = out / ENCODED_FILE
+    batches = _encoded_batches(task, rows, encoder, encoded) if encoder else _batches(task, rows, auxiliary)
 
     def validate() -> dict[str, float]:
         logits, actual = _predict(model, task, validation), task.classes[validation]
@@ -161,6 +152,7 @@ def _train_network(task: Task, parts: dict[str, Mask], out: Path) -> tuple["kera
         out.name,
         task.quiet,
     )
+    encoded.unlink(missing_ok=True)
     # whatever it was trained in, a network is kept and exported in float32
     plain = _build(task, front_end.N_FRAMES)
     plain.set_weights(model.get_weights())
@@ -170,6 +162,59 @@ def _train_network(task: Task, parts: dict[str, Mask], out: Path) -> tuple["kera
     plots.save_curves(history, out / "curves.png")
     seconds = round(sum(row["seconds"] for row in history))
     return plain, {"epochs": len(history), "best_epoch": best_epoch, "seconds": seconds}
+
+
+def _batches(task: Task, rows: NDArray[np.int64], auxiliary: Mapping[str, Array]) -> Batches:
+    options = task.options
+    return Batches(
+        task.table,
+        rows,
+        _targets(task, rows),
+        _class_weights(task, rows),
+        min(options.batch_size, len(rows)),
+        options.augmentation,
+        options.strengths,
+        options.seed,
+        options.features,
+        task.teacher,
+        task.noise.power if task.noise else None,
+        auxiliary,
+    )
+
+
+def _encoded_batches(
+    task: Task, rows: NDArray[np.int64], encoder: "keras.Model", path: Path
+) -> EncodedBatches:
+    options = task.options
+    augmented = options.augmentation == "spectrogram"
+    strengths = options.strengths if augmented else Strengths(time_masks=0)
+    views = hear(
+        encoder.predict_on_batch,
+        task.table,
+        rows,
+        path,
+        options.views if augmented else 0,
+        strengths,
+        options.seed,
+        options.features,
+        task.noise.power if task.noise else None,
+    )
+    return EncodedBatches(
+        views,
+        len(encoder.outputs) - 1,
+        _targets(task, rows)[rows],
+        _class_weights(task, rows),
+        min(options.batch_size, len(rows)),
+        strengths,
+        options.seed,
+    )
+
+
+def _class_weights(task: Task, rows: NDArray[np.int64]) -> Array:
+    n_classes = len(task.labels)
+    if task.options.class_weights:
+        return balanced_weights(task.classes[rows], n_classes)
+    return np.ones(n_classes, np.float32)
 
 
 def _targets(task: Task, rows: NDArray[np.int64]) -> Array:
@@ -191,11 +236,6 @@ def _prepare(model: "keras.Model", task: Task, rows: NDArray[np.int64]) -> None:
 
     if task.encoder:
         whisper.load(model, task.encoder)
-        if (
-            isinstance(task.options.architecture, LargeArchitecture)
-            and not task.options.architecture.encoder_rate
-        ):
-            large.freeze(model)
         some = np.random.default_rng(task.options.seed).permutation(rows)[:STANDARD_CLIPS]
         large.set_standards(model, features.network_input(task.table.log_mel(some), task.options.features))
     elif task.start is None:

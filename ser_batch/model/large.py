@@ -36,10 +36,14 @@ def build(
     bands = log_mel_of(inputs)
     heard = HeardFrames(name="heard", dtype="float32")(bands)
     heard = EncoderFrames(name="encoder_heard", dtype="float32")(heard)
-    outputs = whisper.encode(bands)
-    x = LayerSum(name="layers", dtype="float32")(
-        [Standardise(name=f"standard_{i}", dtype="float32")(each) for i, each in enumerate(outputs)]
-    )
+    outputs = [
+        Standardise(name=f"standard_{i}", dtype="float32")(each)
+        for i, each in enumerate(whisper.encode(bands))
+    ]
+    if sizes.frames_together > 1:
+        outputs = [layers.AveragePooling1D(sizes.frames_together, dtype="float32")(each) for each in outputs]
+        heard = layers.MaxPooling1D(sizes.frames_together, dtype="float32")(heard)
+    x = LayerSum(name="layers", dtype="float32")(outputs)
     clips = [_pool(x, heard, sizes, "clip" if i == 0 else f"clip_{i}") for i in range(sizes.judges)]
     names = ["logits"] if sizes.judges == 1 else [f"{JUDGE}{i}" for i in range(sizes.judges)]
     logits = [
@@ -140,11 +144,16 @@ def learning_rate_share(path: str, sizes: LargeArchitecture) -> float:
     return 1.0 if below_top is None else sizes.encoder_rate * sizes.rate_decay**below_top
 
 
-def freeze(model: keras.Model) -> None:
-    """Let the encoder be as it is, which takes a third of the time."""
-    for layer in model.layers:
-        if _below_top(layer.name) is not None:
-            layer.trainable = False
+def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """Cut a network behind its encoder; the halves share its weights.
+
+    Returns:
+        From features to what the encoder makes of them, standardised, `[batch, n, 384]` for each of its outputs, and
+        which frames are heard, `[batch, n, 1]`; and from all of these to the logits.
+    """
+    pool = next(layer for layer in model.layers if isinstance(layer, AttentiveStatistics))
+    between = [*model.get_layer("layers").input, pool.input[2]]
+    return keras.Model(model.input, between), keras.Model(between, model.output)
 
 
 def _below_top(layer: str) -> int | None:

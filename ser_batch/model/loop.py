@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ser_batch.errors import SerBatchError
 from ser_batch.model import large
 from ser_batch.model.batches import Batches
+from ser_batch.model.encoded import EncodedBatches
 from ser_batch.model.network import JUDGE
 from ser_batch.model.optimizer import LayerwiseAdamW
 from ser_batch.model.options import LargeArchitecture, TrainOptions
@@ -61,7 +62,7 @@ class State:
 
 def run(
     model: keras.Model,
-    batches: Batches,
+    batches: Batches | EncodedBatches,
     validate: Validate | None,
     options: TrainOptions,
     checkpoint: Path,
@@ -122,7 +123,7 @@ def run(
 
 
 def _train_epoch(
-    model: keras.Model, batches: Batches, state: State, options: TrainOptions, bar: Any
+    model: keras.Model, batches: Batches | EncodedBatches, state: State, options: TrainOptions, bar: Any
 ) -> dict[str, float]:
     """One step a batch; the epoch's mean loss and accuracy."""
     # dropout draws from the backend's generator: a resumed epoch must start where it would have

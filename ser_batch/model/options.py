@@ -48,6 +48,7 @@ class LargeArchitecture:
         hidden: units between the pooled frames and the logits.
         frame_dropout: of the encoder's outputs.
         dropout: before and after the hidden units.
+        frames_together: of the encoder's 50 a second, how many are averaged to one before they are pooled.
         encoder_rate: learning rate of the encoder's last layer, a share of the head's (0: the encoder is not trained);
         rate_decay: and of each layer before it, a share of the one after.
         kept_change: share of what the training changed in the encoder that is kept in the end.
@@ -59,6 +60,7 @@ class LargeArchitecture:
     hidden: int = 256
     frame_dropout: float = 0.2
     dropout: float = 0.5
+    frames_together: int = 1
     encoder_rate: float = 0.15
     rate_decay: float = 0.8
     kept_change: float = 0.85
@@ -105,6 +107,7 @@ class TrainOptions:
         auxiliary: attributes of the corpus, such as `sex`, to tell besides the emotion while training,
         auxiliary_weight: and what each of them counts beside it.
         mixed_precision: compute in bfloat16 where it is safe.
+        views: augmented ones of each clip, beside the clip itself, that a frozen encoder hears.
         weights: of the exported network: `float32`, `float16` or `int8`.
     """
 
@@ -134,7 +137,13 @@ class TrainOptions:
     auxiliary: tuple[str, ...] = ()
     auxiliary_weight: float = 0.1
     mixed_precision: bool = False
+    views: int = 4
     weights: str = "float32"
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the network is trained upon an encoder that stays as it is."""
+        return isinstance(self.architecture, LargeArchitecture) and not self.architecture.encoder_rate
 
     def __post_init__(self) -> None:
         for name, value, known in (

@@ -69,6 +69,11 @@ def _check(task: Task) -> None:
         raise UsageError("A training begins with a model or with Whisper's encoder, not with both.")
     if task.start and task.options.mixed_precision:
         raise UsageError("A training that begins with a model is in float32: leave mixed precision out.")
+    if task.options.frozen and (task.options.auxiliary or task.options.augmentation == "waveform"):
+        raise UsageError(
+            "What stands upon a frozen encoder learns labels alone, from spectrograms: "
+            "leave out attributes to tell and waveform augmentation."
+        )
     if task.options.augmentation == "waveform" and task.teacher:
         raise UsageError("A teacher cannot follow changes of the waveform: augment spectrograms.")
     if task.options.augmentation != "spectrogram" and task.noise:

@@ -44,6 +44,14 @@ def test_members_that_heard_other_speakers_are_refused(members, table, quick, tm
         fit(task, tmp_path / "both")
 
 
+def test_members_may_not_have_learnt_from_whom_the_ensemble_is_calibrated_on(members, table, quick, tmp_path):
+    task = Task(table, replace(quick, test_fold="1", validation=0.5), ensemble=members, quiet=True)
+    with pytest.raises(SerBatchError, match="no network trained and tested on the same speakers"):
+        fit(task, tmp_path / "half")
+    task = Task(table, replace(quick, test_fold="1", validation=0.0), ensemble=members, quiet=True)
+    assert fit(task, tmp_path / "none").temperature == 1
+
+
 def test_an_ensemble_learns_nothing(members, table, quick, tmp_path):
     task = Task(table, quick, ensemble=members, encoder=tmp_path, quiet=True)
     with pytest.raises(SerBatchError, match="trained already"):

@@ -146,12 +146,14 @@ def test_the_nearer_to_the_input_the_slower():
     assert shares == [1.0, 0.1, 0.1, 0.05, 0.0125, 0.00625]
 
 
-def test_a_frozen_encoder_leaves_the_head_to_be_trained():
-    model = large.build(3, SMALL_HEAD)
-    everything = len(model.trainable_variables)
-    large.freeze(model)
-    assert 0 < len(model.trainable_variables) < everything / 2
-    assert all(large.learning_rate_share(each.path, SMALL_HEAD) == 1 for each in model.trainable_variables)
+def test_the_halves_of_a_network_compute_what_the_whole_does(table):
+    model = large.build(3, replace(SMALL_HEAD, frames_together=2, judges=2))
+    encoder, head = large.split(model)
+    mfcc = features.rotate(features.from_levels(table.levels[:2]))
+    between = encoder.predict_on_batch(mfcc)
+    assert [each.shape for each in between] == [(2, 75, 384)] * 4 + [(2, 75, 1)]
+    np.testing.assert_allclose(head.predict_on_batch(between), model.predict_on_batch(mfcc), atol=1e-5)
+    assert all(large.learning_rate_share(each.path, SMALL_HEAD) == 1 for each in head.trainable_variables)
 
 
 def test_judges_learn_each_for_itself_and_answer_with_their_mean(table):
@@ -186,6 +188,36 @@ def test_every_variable_moves_by_its_share():
     moved = [abs(new - old).max() for new, old in zip(model.get_weights(), before, strict=True)]
     # the first step of Adam is as long as its learning rate
     np.testing.assert_allclose(moved, [0.001, 0.001, 0.1, 0.1], rtol=1e-3)
+
+
+def test_training_upon_a_frozen_encoder_leaves_it_as_it_is(table, encoder_file, tmp_path):
+    import ser_batch
+    from ser_batch.model.bundle import load_bundle
+
+    table.save(tmp_path / "toy.npz")
+    ser_batch.train(
+        tmp_path / "toy.npz",
+        tmp_path / "out",
+        encoder=encoder_file,
+        freeze_encoder=True,
+        noise_share=0.4,
+        judges=2,
+        epochs=2,
+        views=1,
+        batch_size=12,
+        weights="int8",
+    )
+    trained = keras.models.load_model(tmp_path / "out" / "model.keras", compile=False)
+    published = large.build(3, SMALL_HEAD)
+    whisper.load(published, encoder_file)
+    for name in ("conv1", "0_attention_in", "3_ffn_1", "norm"):
+        for ours, theirs in zip(
+            trained.get_layer(name).get_weights(), published.get_layer(name).get_weights(), strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert not list((tmp_path / "out").glob("encoded*"))
+    strengths = load_bundle(str(tmp_path / "out")).card["training"]["options"]["strengths"]
+    assert (strengths["recorded_share"], strengths["mixup"]) == (0.4, 0.4)
 
 
 @pytest.mark.slow
