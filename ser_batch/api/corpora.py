@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_batch.api.paths import PathLike, listed
+from ser_batch.errors import UsageError
 
 if TYPE_CHECKING:
+    from ser_batch.audio.augment import Strengths
     from ser_batch.model.bundle import Bundle
     from ser_batch.model.evaluate import Evaluation
+    from ser_batch.model.options import LargeArchitecture
     from ser_batch.model.table import FeatureTable
 
 
@@ -52,6 +55,7 @@ def train(
     encoder: PathLike | None = None,
     freeze_encoder: bool = False,
     judges: int = 1,
+    thaw: PathLike | None = None,
     ensemble: Sequence[PathLike] = (),
     teacher: PathLike | None = None,
     noise: PathLike | None = None,
@@ -76,6 +80,8 @@ def train(
         freeze_encoder: train only what stands upon the encoder, which hears each clip and augmented views of it but
             once; that takes minutes.
         judges: heads upon the encoder, which learn each for itself; the answer is the mean of their logits.
+        thaw: folder that a training with `freeze_encoder` and the same division wrote: it is gone on with, fold by
+            fold, and the encoder is tuned, too.
         ensemble: folders that trainings with the same division wrote: their networks' mean, nothing is trained.
         teacher: file of what a larger network makes of each clip, to be imitated besides.
         noise: folder of recorded noise, to be mixed with the clips while training,
@@ -88,24 +94,19 @@ def train(
     Raises:
         SerBatchError: no corpus, too few labels or speakers, or a folder that cannot be written.
     """
-    from dataclasses import replace
-
     from ser_batch.audio.augment import Strengths
     from ser_batch.audio.noise import read_noise
     from ser_batch.corpus.mapping import read_mapping
     from ser_batch.model.bundle import load_bundle
     from ser_batch.model.joining import join
-    from ser_batch.model.options import LargeArchitecture, TrainOptions
+    from ser_batch.model.options import TrainOptions
     from ser_batch.model.task import Task
     from ser_batch.model.teacher import Teacher
     from ser_batch.model.train import fit
 
     if encoder:
-        sizes = LargeArchitecture(judges=judges)
-        if freeze_encoder:
-            sizes = replace(sizes, encoder_rate=0, frames_together=2)
-            options.setdefault("strengths", Strengths(time_masks=2, mixup=0.4))
-        options.setdefault("architecture", sizes)
+        sizes, strengths = _upon_encoder(judges, freeze_encoder, thaw)
+        options = {"architecture": sizes, "strengths": strengths, **options}
     if noise_share is not None:
         strengths = options.get("strengths", Strengths())
         options["strengths"] = replace(strengths, recorded_share=noise_share)
@@ -123,6 +124,7 @@ def train(
         checked,
         start=start,
         encoder=Path(encoder) if encoder else None,
+        thaw=Path(thaw) if thaw else None,
         ensemble=[Path(folder) for folder in ensemble],
         teacher=Teacher.load(Path(teacher), table) if teacher else None,
         noise=recorded,
@@ -184,6 +186,27 @@ def evaluate(
     if output is not None:
         evaluation.save(output)
     return evaluation
+
+
+def _upon_encoder(
+    judges: int, frozen: bool, thaw: PathLike | None
+) -> tuple["LargeArchitecture", "Strengths"]:
+    """How large what stands upon the encoder is, and how its clips are augmented; mixup is behind the encoder."""
+    from ser_batch.audio.augment import Strengths
+    from ser_batch.model.bundle import load_bundle
+    from ser_batch.model.options import LargeArchitecture, recorded_architecture
+
+    sizes = LargeArchitecture(judges=judges)
+    if frozen:
+        return replace(sizes, encoder_rate=0, frames_together=2), Strengths(time_masks=2, mixup=0.4)
+    if not thaw:
+        return sizes, Strengths()
+    before = recorded_architecture(load_bundle(thaw).card)
+    if not isinstance(before, LargeArchitecture):
+        raise UsageError(
+            f"{fspath(thaw)} holds no network upon a frozen encoder: train one (--freeze-encoder)."
+        )
+    return replace(before, encoder_rate=sizes.encoder_rate), Strengths(mixup=0.4)
 
 
 def _table(corpus: PathLike, denoise: str, jobs: int | None, progress: bool) -> "FeatureTable":

@@ -258,9 +258,17 @@ def mixup(arrays: Sequence[Array], rng: Rng, alpha: float) -> list[Array]:
         rng: source of all chance.
         alpha: of Beta(alpha, alpha), from which a clip's share in the blend is drawn.
     """
-    share = rng.beta(alpha, alpha, len(arrays[0])).astype(np.float32)
-    share = np.maximum(share, 1 - share)
-    other = rng.permutation(len(share))
+    return blend(arrays, *partners(len(arrays[0]), rng, alpha))
+
+
+def partners(n: int, rng: Rng, alpha: float) -> tuple[Array, Ints]:
+    """For `mixup`: each clip's own share in its blend, `[n]`, at least a half; and which clip has the rest, `[n]`."""
+    share = rng.beta(alpha, alpha, n).astype(np.float32)
+    return np.maximum(share, 1 - share), rng.permutation(n)
+
+
+def blend(arrays: Sequence[Array], share: Array, other: Ints) -> list[Array]:
+    """Blend what belongs to each clip, `[clips, …]` each, with what belongs to its partner."""
     mixed = []
     for array in arrays:
         weight = share.reshape(-1, *[1] * (array.ndim - 1))

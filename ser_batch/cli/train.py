@@ -72,6 +72,12 @@ from ser_batch.cli.config import configurable
     help="Heads upon the encoder, which learn each for itself; their mean is the answer.",
 )
 @click.option(
+    "--thaw",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Go on with what --freeze-encoder trained in this folder, fold by fold, and tune the encoder, too.",
+)
+@click.option(
     "--ensemble",
     type=click.Path(exists=True, file_okay=False),
     multiple=True,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,14 @@ Ints = NDArray[np.int64]
 
 
 class Batch(NamedTuple):
-    """Features `[clips, frames, 128]`, or what a frozen encoder makes of them; targets and weights of each output.
+    """What a network takes, such as features `[clips, frames, 128]`; targets and weights of each output.
 
     `logits`: `[clips, n_classes]` that sum to 1, and `[clips]`. With a teacher, `frames`: `[clips, frames / 4, 96]`
     and `[clips, frames / 4]`, 0 for padding; and `clip`: `[clips, 64]` and `[clips]`. For each auxiliary attribute
     `[clips, values]` and `[clips]`, 0 where the value is not known.
     """
 
-    inputs: Array | list[Array]
+    inputs: list[Array]
     targets: dict[str, Array]
     weights: dict[str, Array]
 
@@ -51,6 +51,7 @@ class Batches:
         teacher: to be imitated; its rows are the table's.
         noise: mel power of recorded noise, `[windows, 188, 128]`, that `spectrogram` adds.
         auxiliary: by attribute, `[clips of the table, values]`: 1 for each clip's value.
+        mixed_inside: leave the clips' blending to the network, which takes their shares and partners.
     """
 
     table: FeatureTable
@@ -65,6 +66,7 @@ class Batches:
     teacher: Teacher | None = None
     noise: Array | None = None
     auxiliary: Mapping[str, Array] = field(default_factory=dict)
+    mixed_inside: bool = False
 
     def __len__(self) -> int:
         return max(1, len(self.rows) // self.size)
@@ -101,15 +103,20 @@ class Batches:
             targets["clip"] = self.teacher.clips[rows]
             heard = np.arange(bands.shape[1])[middle] < frames[:, None]
             weights = {"frames": heard.astype(np.float32), "clip": np.ones(len(rows), np.float32)}
+        pairs: list[Any] = []
         if self.augmentation == "spectrogram" and self.strengths.mixup:
-            bands, *mixed = augment.mixup([bands, *targets.values()], rng, self.strengths.mixup)
-            targets = dict(zip(targets, mixed, strict=True))
+            share, other = augment.partners(len(rows), rng, self.strengths.mixup)
+            targets = dict(zip(targets, augment.blend([*targets.values()], share, other), strict=True))
+            if self.mixed_inside:
+                pairs = [share[:, None, None], other]
+            else:
+                (bands,) = augment.blend([bands], share, other)
         weights["logits"] = targets["logits"] @ self.class_weights
         for name in self.auxiliary:
             known = targets[name].sum(axis=1)  # less than 1 for a blend with a clip whose value is not known
             targets[name] = targets[name] / np.maximum(known, 1e-6)[:, None]
             weights[name] = known
-        return Batch(features.network_input(bands, self.features), targets, weights)
+        return Batch([features.network_input(bands, self.features), *pairs], targets, weights)
 
     def _bands(self, rows: Ints, rng: np.random.Generator) -> Array:
         if self.augmentation != "waveform":

@@ -28,10 +28,11 @@ def members(task: Task, speakers: dict[str, list[str]]) -> list[Bundle]:
         SerBatchError: a folder has none that knows just these speakers and was tested on just those, or it takes other
             features or tells other labels.
     """
-    return [_member(folder, task, speakers) for folder in task.ensemble]
+    return [member(folder, task, speakers) for folder in task.ensemble]
 
 
-def _member(folder: Path, task: Task, speakers: dict[str, list[str]]) -> Bundle:
+def member(folder: Path, task: Task, speakers: dict[str, list[str]]) -> Bundle:
+    """The bundle that one folder has for one division of the speakers; arguments and errors as for `members`."""
     found = [load_bundle(card.parent) for card in sorted(folder.rglob(CARD_FILE))]
     fitting = [bundle for bundle in found if _fits(bundle.card["training"]["speakers"], speakers)]
     if not fitting:
@@ -48,13 +49,13 @@ def _member(folder: Path, task: Task, speakers: dict[str, list[str]]) -> Bundle:
     return fitting[0]
 
 
-def _fits(member: dict[str, list[str]], speakers: dict[str, list[str]]) -> bool:
+def _fits(heard: dict[str, list[str]], speakers: dict[str, list[str]]) -> bool:
     """Whether a network has heard all that are not held out, and none but those for training to learn from."""
-    known = set(member["train"] + member["validation"])
+    known = set(heard["train"] + heard["validation"])
     return (
-        member["test"] == speakers["test"]
+        heard["test"] == speakers["test"]
         and known == set(speakers["train"] + speakers["validation"])
-        and set(member["train"]) <= set(speakers["train"])
+        and set(heard["train"]) <= set(speakers["train"])
     )
 
 

@@ -60,7 +60,8 @@ def fit_one(
         model = ensemble.network([member.path / KERAS_FILE for member in members])
         course: dict[str, Any] = {"members": [ensemble.told(member) for member in members]}
     else:
-        model, course = _train_network(task, parts, out)
+        begun = ensemble.member(task.thaw, task, speakers) if task.thaw else None
+        model, course = _train_network(task, parts, out, begun)
     model.save(out / KERAS_FILE)
     export.export(out / KERAS_FILE, out / NETWORK_FILE, weights)
     checked = np.flatnonzero(parts["train"])[:VERIFIED_CLIPS]
@@ -108,7 +109,9 @@ def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array
     return mean.astype(np.float32), np.sqrt(variance + 1).astype(np.float32)
 
 
-def _train_network(task: Task, parts: dict[str, Mask], out: Path) -> tuple["keras.Model", dict[str, Any]]:
+def _train_network(
+    task: Task, parts: dict[str, Mask], out: Path, begun: Bundle | None
+) -> tuple["keras.Model", dict[str, Any]]:
     """The network, and for the card how the training went."""
     import keras
 
@@ -123,11 +126,15 @@ def _train_network(task: Task, parts: dict[str, Mask], out: Path) -> tuple["kera
     keras.config.set_dtype_policy("mixed_bfloat16" if options.mixed_precision else "float32")
     try:
         model = _build(task, frames=None)
-        _prepare(model, task, rows)
+        _prepare(model, task, rows, begun)
         taught = network.for_training(
             model, task.teacher, {name: each.shape[1] for name, each in auxiliary.items()}
         )
-        encoder, taught = large.split(taught) if options.frozen else (None, taught)
+        encoder = None
+        if options.frozen:
+            encoder, taught = large.split(taught)
+        elif options.mixed_inside:
+            taught = large.mixing_behind_encoder(taught)
     finally:
         keras.config.set_dtype_policy(policy)
     encoded = out / ENCODED_FILE
@@ -179,6 +186,7 @@ def _batches(task: Task, rows: NDArray[np.int64], auxiliary: Mapping[str, Array]
         task.teacher,
         task.noise.power if task.noise else None,
         auxiliary,
+        options.mixed_inside,
     )
 
 
@@ -230,11 +238,13 @@ def _targets(task: Task, rows: NDArray[np.int64]) -> Array:
     return targets
 
 
-def _prepare(model: "keras.Model", task: Task, rows: NDArray[np.int64]) -> None:
-    """Give a new network what it is not to learn from the clips' labels."""
+def _prepare(model: "keras.Model", task: Task, rows: NDArray[np.int64], begun: Bundle | None) -> None:
+    """Give a new network what it is not to learn from the clips' labels; or what another one learned."""
     from ser_batch.model import large, network, whisper
 
-    if task.encoder:
+    if begun:
+        model.set_weights(network.reopen(begun.path / KERAS_FILE, None, None).get_weights())
+    elif task.encoder:
         whisper.load(model, task.encoder)
         some = np.random.default_rng(task.options.seed).permutation(rows)[:STANDARD_CLIPS]
         large.set_standards(model, features.network_input(task.table.log_mel(some), task.options.features))

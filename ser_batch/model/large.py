@@ -156,6 +156,22 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     return keras.Model(model.input, between), keras.Model(between, model.output)
 
 
+def mixing_behind_encoder(model: keras.Model) -> keras.Model:
+    """The same network for training with mixup between its halves, whose weights it shares.
+
+    Source: V. Verma et al., "Manifold Mixup", ICML 2019.
+
+    Returns:
+        A model from features, each clip's own share `[batch, 1, 1]` and the index of its partner, `[batch]`.
+    """
+    encoder, head = split(model)
+    share, other = keras.Input((1, 1), name="share"), keras.Input((), dtype="int32", name="other")
+    *blends, heard = [share * each + (1 - share) * ops.take(each, other, axis=0) for each in encoder.output]
+    # a frame of a blend is heard where either is
+    blends.append(ops.cast(heard > 0, "float32"))
+    return keras.Model([encoder.input, share, other], head(blends))
+
+
 def _below_top(layer: str) -> int | None:
     """How many of the encoder's layers are above one; None for one that is not the encoder's."""
     if layer.split("_")[0].isdigit():

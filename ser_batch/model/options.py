@@ -145,6 +145,11 @@ class TrainOptions:
         """Whether the network is trained upon an encoder that stays as it is."""
         return isinstance(self.architecture, LargeArchitecture) and not self.architecture.encoder_rate
 
+    @property
+    def mixed_inside(self) -> bool:
+        """Whether mixup blends what the encoder makes of the clips, and not their spectrograms."""
+        return isinstance(self.architecture, LargeArchitecture) and self.strengths.mixup > 0
+
     def __post_init__(self) -> None:
         for name, value, known in (
             ("augmentation", self.augmentation, AUGMENTATIONS),

@@ -28,6 +28,7 @@ class Task:
         options: see there.
         start: model whose weights are begun with; `fit` takes architecture and features from it.
         encoder: file of Whisper's encoder, where the architecture is the large one.
+        thaw: folder of networks trained upon the frozen encoder, with the same division: the encoder is tuned now, too.
         teacher: to be imitated besides; its rows are the table's.
         ensemble: folders of trained networks, for the same clips, whose mean is taken: nothing is trained.
         noise: recorded, to be mixed with the clips besides the synthetic noise of `spectrogram`.
@@ -40,6 +41,7 @@ class Task:
     options: TrainOptions = field(default_factory=TrainOptions)
     start: Bundle | None = None
     encoder: Path | None = None
+    thaw: Path | None = None
     teacher: Teacher | None = None
     noise: Noise | None = None
     ensemble: Sequence[Path] = ()
@@ -67,6 +69,7 @@ class Task:
             "clips": clips.hexdigest(),
             "denoise": self.table.denoise,
             "start": self.start.sha256 if self.start else None,
+            "thaw": self.thaw.name if self.thaw else None,
             "teacher": self.teacher.source if self.teacher else None,
             "noise": self.noise.source if self.noise else None,
         }

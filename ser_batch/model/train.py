@@ -69,6 +69,10 @@ def _check(task: Task) -> None:
         raise UsageError("A training begins with a model or with Whisper's encoder, not with both.")
     if task.start and task.options.mixed_precision:
         raise UsageError("A training that begins with a model is in float32: leave mixed precision out.")
+    if task.thaw and (task.options.frozen or not task.encoder):
+        raise UsageError(
+            "To thaw is to tune Whisper's encoder (--encoder) that was frozen before, not to freeze it."
+        )
     if task.options.frozen and (task.options.auxiliary or task.options.augmentation == "waveform"):
         raise UsageError(
             "What stands upon a frozen encoder learns labels alone, from spectrograms: "

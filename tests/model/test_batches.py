@@ -19,7 +19,7 @@ def plain(table):
 
 
 def test_without_augmentation_batches_are_the_table(plain, table):
-    seen = np.concatenate([batch.inputs for batch in plain.epoch(0)])
+    seen = np.concatenate([batch.inputs[0] for batch in plain.epoch(0)])
     expected = features.rotate(table.log_mel(plain.rows))
     assert len(seen) == len(plain) * 10 == 50
     assert {clip.tobytes() for clip in seen} <= {clip.tobytes() for clip in expected}
@@ -28,12 +28,12 @@ def test_without_augmentation_batches_are_the_table(plain, table):
 
 def test_a_network_that_takes_log_mel_gets_it(plain):
     of_mfcc, of_log_mel = (next(replace(plain, features=kind).epoch(0)) for kind in ("mfcc", "logmel"))
-    np.testing.assert_array_equal(of_mfcc.inputs, features.rotate(of_log_mel.inputs))
+    np.testing.assert_array_equal(of_mfcc.inputs[0], features.rotate(of_log_mel.inputs[0]))
 
 
 def test_an_epoch_is_the_same_each_time_and_unlike_the_next(plain):
     augmented = replace(plain, augmentation="spectrogram", strengths=Strengths(crops=()))
-    first, again, other = ([batch.inputs for batch in augmented.epoch(n)] for n in (3, 3, 4))
+    first, again, other = ([batch.inputs[0] for batch in augmented.epoch(n)] for n in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert (np.array(first) != np.array(other)).any()
 
@@ -42,9 +42,22 @@ def test_augmented_clips_differ_from_the_table_and_mix_targets(plain, table):
     augmented = replace(plain, augmentation="spectrogram", strengths=Strengths(crops=(), mixup=0.4))
     batch = next(iter(augmented.epoch(0)))
     clips = {clip.tobytes() for clip in features.rotate(table.log_mel())}
-    assert not any(clip.tobytes() in clips for clip in batch.inputs)
+    assert not any(clip.tobytes() in clips for clip in batch.inputs[0])
     np.testing.assert_allclose(batch.targets["logits"].sum(axis=1), 1, rtol=1e-5)
     assert ((batch.targets["logits"] > 0.01) & (batch.targets["logits"] < 0.99)).any()
+
+
+def test_clips_that_the_network_is_to_mix_stay_apart_and_their_targets_do_not(plain):
+    strengths = Strengths(crops=(), mixup=0.4)
+    inside = replace(plain, augmentation="spectrogram", strengths=strengths, features="logmel")
+    inside = replace(inside, mixed_inside=True)
+    clips, share, other = (batch := next(iter(inside.epoch(0)))).inputs
+    assert clips.shape[1:] == (front_end.N_FRAMES, front_end.N_MELS)
+    assert share.shape == (len(clips), 1, 1)
+    assert sorted(other) == list(range(len(clips)))
+    mixed = next(iter(replace(inside, mixed_inside=False).epoch(0)))
+    np.testing.assert_array_equal(batch.targets["logits"], mixed.targets["logits"])
+    np.testing.assert_allclose(mixed.inputs[0], share * clips + (1 - share) * clips[other], rtol=1e-5)
 
 
 def test_waveform_augmentation_works_on_audio_of_training_clips_only(plain, tmp_path):
@@ -55,7 +68,7 @@ def test_waveform_augmentation_works_on_audio_of_training_clips_only(plain, tmp_
     with_audio = replace(plain.table, paths=paths)
     batches = replace(plain, table=with_audio, augmentation="waveform", size=3, rows=plain.rows[:3])
     batch = next(iter(batches.epoch(0)))
-    assert batch.inputs.shape == (3, front_end.N_FRAMES, front_end.N_MELS)
+    assert batch.inputs[0].shape == (3, front_end.N_FRAMES, front_end.N_MELS)
 
 
 def test_weights_follow_mixed_targets(plain):

@@ -156,6 +156,20 @@ def test_the_halves_of_a_network_compute_what_the_whole_does(table):
     assert all(large.learning_rate_share(each.path, SMALL_HEAD) == 1 for each in head.trainable_variables)
 
 
+def test_blends_with_oneself_and_of_nothing_are_no_blends(table):
+    model = large.build(3, SMALL_HEAD, None)
+    mixing = large.mixing_behind_encoder(network.for_training(model))
+    clips = features.network_input(table.log_mel(np.arange(3)), "mfcc")
+    whole = model.predict_on_batch(clips)
+    ones, halves = np.ones((3, 1, 1), np.float32), np.full((3, 1, 1), 0.5, np.float32)
+    for share, other in ((ones, [2, 0, 1]), (halves, [0, 1, 2])):
+        logits = mixing.predict_on_batch([clips, share, np.array(other, np.int32)])["logits"]
+        np.testing.assert_allclose(logits, whole, rtol=1e-4, atol=1e-4)
+    blends = mixing.predict_on_batch([clips, halves, np.array([1, 0, 2], np.int32)])["logits"]
+    np.testing.assert_allclose(blends[0], blends[1], rtol=1e-4, atol=1e-4)
+    assert np.abs(blends[0] - whole[0]).max() > 1e-3
+
+
 def test_judges_learn_each_for_itself_and_answer_with_their_mean(table):
     model = large.build(3, replace(SMALL_HEAD, judges=3))
     taught = network.for_training(model)
@@ -218,6 +232,25 @@ def test_training_upon_a_frozen_encoder_leaves_it_as_it_is(table, encoder_file, 
     assert not list((tmp_path / "out").glob("encoded*"))
     strengths = load_bundle(str(tmp_path / "out")).card["training"]["options"]["strengths"]
     assert (strengths["recorded_share"], strengths["mixup"]) == (0.4, 0.4)
+
+    ser_batch.train(
+        tmp_path / "toy.npz",
+        tmp_path / "thawed",
+        encoder=encoder_file,
+        thaw=tmp_path / "out",
+        epochs=1,
+        batch_size=12,
+        learning_rate=1e-4,
+    )
+    thawed = keras.models.load_model(tmp_path / "thawed" / "model.keras", compile=False)
+    for name in ("0_ffn_1", "3_attention_in", "judge_1"):
+        changes = [
+            np.abs(ours - before).max()
+            for ours, before in zip(
+                thawed.get_layer(name).get_weights(), trained.get_layer(name).get_weights(), strict=True
+            )
+        ]
+        assert 0 < max(changes) < 0.01
 
 
 @pytest.mark.slow

@@ -224,6 +224,11 @@ def test_recorded_noise_is_trained_with(table, tmp_path, quick):
     assert losses[0] != losses[1]
 
 
+def test_what_was_never_frozen_is_not_thawed(table, tmp_path, quick):
+    with pytest.raises(UsageError, match="that was frozen before"):
+        fit(Task(table, quick, thaw=tmp_path), tmp_path / "a")
+
+
 def test_noise_that_cannot_be_mixed_in_is_refused(table, tmp_path, quick):
     with pytest.raises(UsageError, match="mixed with spectrograms"):
         fit(Task(table, replace(quick, augmentation="none"), noise=STREET), tmp_path / "a")
