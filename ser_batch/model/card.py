@@ -57,7 +57,7 @@ def make_card(
         task: what it was made by.
         clips: how many each part had,
         speakers: and whose.
-        course: of the training: epochs, which one was kept, seconds; or the members of an ensemble.
+        course: of the training: epochs, which one was kept, seconds, what was thawed; or the members of an ensemble.
         temperature: of the calibration.
         parameters: how many.
         evaluated_on: one of the parts.

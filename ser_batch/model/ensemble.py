@@ -79,6 +79,6 @@ def network(files: list[Path]) -> "keras.Model":
 
 
 def told(bundle: Bundle) -> dict[str, Any]:
-    """What the card of an ensemble tells of a member."""
+    """What a card tells of a network that it was made of."""
     training = {name: value for name, value in bundle.card["training"].items() if name != "speakers"}
     return {name: bundle.card[name] for name in OF_MEMBERS} | {"training": training}

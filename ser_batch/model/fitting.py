@@ -62,6 +62,7 @@ def fit_one(
     else:
         begun = ensemble.member(task.thaw, task, speakers) if task.thaw else None
         model, course = _train_network(task, parts, out, begun)
+        course |= {"thawed": ensemble.told(begun)} if begun else {}
     model.save(out / KERAS_FILE)
     export.export(out / KERAS_FILE, out / NETWORK_FILE, weights)
     checked = np.flatnonzero(parts["train"])[:VERIFIED_CLIPS]

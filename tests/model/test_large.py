@@ -251,6 +251,8 @@ def test_training_upon_a_frozen_encoder_leaves_it_as_it_is(table, encoder_file, 
             )
         ]
         assert 0 < max(changes) < 0.01
+    card = load_bundle(str(tmp_path / "thawed")).card
+    assert card["training"]["thawed"]["sha256"] == load_bundle(str(tmp_path / "out")).sha256
 
 
 @pytest.mark.slow
