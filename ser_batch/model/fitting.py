@@ -111,7 +111,7 @@ def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array
 
 
 def _train_network(
-    task: Task, parts: dict[str, Mask], out: Path, begun: Bundle | None
+    task: Task, parts: dict[str, Mask], out: Path, begun: Bundle | None = None
 ) -> tuple["keras.Model", dict[str, Any]]:
     """The network, and for the card how the training went."""
     import keras
