@@ -75,6 +75,7 @@ def summaries(card: Figures) -> Iterator[str]:
         for name, key in METRICS.items():
             mean_sd = f"{crossed['mean'][key]:.3f} ± {crossed['sd'][key]:.3f}"
             rows.append((f"{name}, folds {', '.join(crossed['folds'])}", mean_sd))
+        rows.append(("ECE, all clips of the folds together", f"{crossed['ece_of_all_clips']:.3f}"))
     rows += [("command", f"`{card['command']}`"), ("SHA-256", f"`{card['sha256']}`")]
     yield f"## {card['name']}\n"
     yield from table("", ("", ""), rows)

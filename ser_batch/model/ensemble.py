@@ -60,21 +60,27 @@ def _fits(heard: dict[str, list[str]], speakers: dict[str, list[str]]) -> bool:
 
 
 def network(files: list[Path]) -> "keras.Model":
-    """One network of the mean logits of several `.keras` files that take the same features."""
+    """One network of the mean logits of several `.keras` files that take the same features.
+
+    A file that is given more than once is in it once, and counts as often as it is given.
+    """
     import keras
     from keras import layers
 
     import ser_batch.model.large  # noqa: F401  registers the layers, those of the small network too
     from ser_batch.model.network import log_mel_of, without_rotation
 
-    loaded = [keras.models.load_model(file, compile=False, safe_mode=True) for file in files]
-    inputs = keras.Input(loaded[0].input_shape[1:], name=loaded[0].input.name)
+    loaded = {file: keras.models.load_model(file, compile=False, safe_mode=True) for file in files}
+    first = loaded[files[0]]
+    inputs = keras.Input(first.input_shape[1:], name=first.input.name)
     bands = log_mel_of(inputs)
-    members = [without_rotation(each) for each in loaded]
-    # a model within a model needs a name of its own
-    named = [keras.Model(each.input, each.output, name=f"member_{i}") for i, each in enumerate(members)]
+    logits = {}
+    for file, model in loaded.items():
+        member = without_rotation(model)
+        # a model within a model needs a name of its own
+        logits[file] = keras.Model(member.input, member.output, name=f"member_{len(logits)}")(bands)
     return keras.Model(
-        inputs, layers.Average(name="logits")([each(bands) for each in named]), name="ser_batch"
+        inputs, layers.Average(name="logits")([logits[file] for file in files]), name="ser_batch"
     )
 
 

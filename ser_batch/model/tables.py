@@ -121,6 +121,8 @@ def _cross_validation(crossed: dict[str, Any]) -> list[RenderableType]:
     mean, sd = crossed["mean"], crossed["sd"]
     both = (f"{mean[figure]:.3f} ± {sd[figure]:.3f}" for figure in figures if figure in mean)
     folds.add_row("mean ± sd", *both, style="bold")
+    if "ece_of_all_clips" in crossed:
+        folds.add_row("all clips together", "", "", "", f"{crossed['ece_of_all_clips']:.3f}")
     shown: list[RenderableType] = [folds]
     parts = {"label": crossed.get("per_class", {}), **crossed.get("groups", {})}
     for attribute, values in parts.items():

@@ -107,7 +107,8 @@ def _cross_validate(task: Task, out: Path) -> dict[str, Any]:
     """Train and test once a fold: each fold's figures; their mean and sample standard deviation, by class and group.
 
     With so many speakers held out, one after the other, their temperature is the final network's. The calibration error
-    of a fold is that under the temperature of the other folds' clips, which is what one has for new speakers.
+    of a fold is that under the temperature of the other folds' clips, which is what one has for new speakers; so is
+    that of all their clips together, where one fold's trust that is too high and another's that is too low cancel.
     """
     evaluations, logits, actual = {}, {}, {}
     for fold, test in folds_of(task.table, task.options).items():
@@ -116,18 +117,22 @@ def _cross_validate(task: Task, out: Path) -> dict[str, Any]:
         evaluations[fold] = bundle.card["evaluation"]
         logits[fold], actual[fold] = logits_of(network, task.table.select(test)), task.classes[test]
     by_fold = {fold: {figure: each[figure] for figure in FIGURES} for fold, each in evaluations.items()}
+    probabilities = {}
     for fold, figures in by_fold.items():
         others = [other for other in by_fold if other != fold]
         temperature = _temperature(logits, actual, others)
-        probabilities = softmax(logits[fold], temperature)
+        probabilities[fold] = softmax(logits[fold], temperature)
         figures["temperature"] = temperature
-        figures["ece"] = metrics.expected_calibration_error(probabilities, actual[fold])
+        figures["ece"] = metrics.expected_calibration_error(probabilities[fold], actual[fold])
     overall = over_folds(list(by_fold.values()))
     return {
         "temperature": _temperature(logits, actual, list(by_fold)),
         "folds": by_fold,
         "mean": {figure: overall[figure]["mean"] for figure in FIGURES},
         "sd": {figure: overall[figure]["sd"] for figure in FIGURES},
+        "ece_of_all_clips": metrics.expected_calibration_error(
+            np.concatenate(list(probabilities.values())), np.concatenate(list(actual.values()))
+        ),
         "per_class": over_folds([each["per_class"] for each in evaluations.values()]),
         "groups": over_folds([each["groups"] for each in evaluations.values()]),
     }

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -36,6 +37,17 @@ def test_an_ensemble_answers_the_mean_of_its_members(members, table, quick, tmp_
     assert card_tables(bundle.card)
     with pytest.raises(SerBatchError, match="is an ensemble: begin with one of its members"):
         fit(Task(table, quick, start=bundle, quiet=True), tmp_path / "next")
+
+
+def test_a_member_counts_as_often_as_it_is_given(members, table, quick, tmp_path):
+    slow, quicker = members
+    task = Task(table, replace(quick, test_fold="1"), ensemble=[slow, slow, slow, quicker], quiet=True)
+    bundle = fit(task, tmp_path / "mostly-slow")
+    bands = table.log_mel(np.arange(4))
+    files = [folder / "model.tflite" for folder in (slow, quicker, bundle.path)]
+    logits = [np.stack([Network(file)(clip) for clip in bands]) for file in files]
+    np.testing.assert_allclose(logits[2], 0.75 * logits[0] + 0.25 * logits[1], atol=1e-4)
+    assert bundle.card["parameters"] == 2 * json.loads((slow / "card.json").read_text())["parameters"]
 
 
 def test_members_that_heard_other_speakers_are_refused(members, table, quick, tmp_path):

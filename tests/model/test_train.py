@@ -259,6 +259,7 @@ def test_cross_validation_leaves_a_bundle_for_each_fold(table, tmp_path, quick):
     others = calibrate.fit_temperature(np.concatenate(logits[1:]), np.concatenate(actual[1:]))
     error = metrics.expected_calibration_error(softmax(logits[0], others), actual[0])
     assert crossed["folds"]["1"]["ece"] == pytest.approx(error)
+    assert crossed["ece_of_all_clips"] <= max(row["ece"] for row in crossed["folds"].values())
     uars = [row["uar"] for row in crossed["folds"].values()]
     assert crossed["mean"]["uar"] == pytest.approx(np.mean(uars))
     assert crossed["sd"]["uar"] == pytest.approx(np.std(uars, ddof=1))

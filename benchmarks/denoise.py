@@ -1,0 +1,161 @@
+"""Whether noise reduction pays: one network for each kind of it, trained and used alike, on clean and on noisy speech.
+
+    python -m benchmarks denoise CREMA-D crema_d.npz --noise NOISE --other-noise OTHER-NOISE
+
+CREMA-D is a folder of its clips, `crema_d.npz` the table that knows the folds. A network hears each training clip as it
+is, and with recorded or white noise at 3 to 28 dB, before noise reduction. Clips of the held-out fold get other noise.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.shared import table
+from ser_batch.audio import features
+from ser_batch.audio.augment import Strengths
+from ser_batch.audio.front_end import FRONT_END, SAMPLE_RATE, WINDOW_SECONDS
+from ser_batch.audio.noise import Noise, mix, read_noise, white
+from ser_batch.audio.windows import load
+from ser_batch.corpus.clips import Clip
+from ser_batch.corpus.read import read_corpus
+from ser_batch.model.metrics import confusion_matrix, uar
+from ser_batch.model.options import TrainOptions
+from ser_batch.model.runtime import Network
+from ser_batch.model.table import FeatureTable
+from ser_batch.model.task import Task
+from ser_batch.model.train import fit
+
+SNRS = (20, 10, 5, 0)
+TRAINING_SNR = (3.0, 28.0)
+
+Array = NDArray[np.float32]
+
+
+def package(samples: Array, **options: Any) -> Array:
+    """Log-mel of what the noisereduce package leaves of a clip."""
+    import noisereduce
+
+    cleaned = noisereduce.reduce_noise(y=samples, sr=SAMPLE_RATE, **options)
+    return features.log_mel(np.asarray(cleaned, np.float32))
+
+
+KINDS: dict[str, Callable[[Array], Array]] = {
+    "none": features.log_mel,
+    "stationary gate": partial(features.log_mel, denoise="gate"),
+    "stationary, prop_decrease 0.5": partial(package, stationary=True, prop_decrease=0.5),
+    "non-stationary": package,
+}
+
+
+def heard(clip: Clip, kind: str, noise: Noise | None, snrs: tuple[float, ...]) -> tuple[list[Array], int]:
+    """Levels of a clip under noise at each ratio, cleaned, and its true frames; `inf` for no noise."""
+    samples = load(clip.path, WINDOW_SECONDS)
+    made = []
+    for snr in snrs:
+        rng = np.random.default_rng([*clip.name.encode()])
+        piece = noise.samples[rng.integers(len(noise.samples))] if noise else samples
+        made.append(
+            features.to_levels(KINDS[kind](mix(samples, piece, snr) if np.isfinite(snr) else samples))
+        )
+    return made, features.true_frames(len(samples))
+
+
+def as_heard(
+    clips: list[Clip], kind: str, noise: Noise | None, snrs: Callable[[Clip], tuple[float, ...]]
+) -> Iterator[FeatureTable]:
+    """A table of the clips for each of the ratios that a clip is heard at."""
+    with ProcessPoolExecutor(mp_context=get_context("fork")) as pool:
+        work = [pool.submit(heard, clip, kind, noise, snrs(clip)) for clip in clips]
+        found = [each.result() for each in work]
+    for at in range(len(found[0][0])):
+        yield FeatureTable(
+            "CREMA-D",
+            FRONT_END,
+            [clip.name for clip in clips],
+            [clip.label for clip in clips],
+            [clip.speaker for clip in clips],
+            np.stack([levels[at] for levels, _ in found]),
+            np.array([frames for _, frames in found], np.int64),
+        )
+
+
+def training_table(clips: list[Clip], kind: str, noises: list[Noise]) -> FeatureTable:
+    """Each clip as it is, and once with one of the noises."""
+
+    def drawn(clip: Clip) -> tuple[float, ...]:
+        return (float(np.random.default_rng([1, *clip.name.encode()]).uniform(*TRAINING_SNR)),)
+
+    tables = list(as_heard(clips, kind, None, lambda clip: (np.inf,)))
+    for i, noise in enumerate(noises):
+        tables.extend(as_heard(clips[i :: len(noises)], kind, noise, drawn))
+    return replace(
+        tables[0],
+        **{
+            name: [value for each in tables for value in getattr(each, name)]
+            for name in ("names", "labels", "speakers")
+        },
+        levels=np.concatenate([each.levels for each in tables]),
+        frames=np.concatenate([each.frames for each in tables]),
+    )
+
+
+def uars(
+    network: Network, clips: list[Clip], kind: str, noises: list[Noise], labels: list[str]
+) -> list[float]:
+    """UAR on the clips as they are, and under each noise at each ratio."""
+    tables = list(as_heard(clips, kind, None, lambda clip: (np.inf,)))
+    for noise in noises:
+        tables.extend(as_heard(clips, kind, noise, lambda clip: SNRS))
+    figures = []
+    for each in tables:
+        answers = np.array([network(bands).argmax() for bands in each.log_mel()])
+        actual = np.array([labels.index(label) for label in each.labels])
+        figures.append(uar(confusion_matrix(actual, answers, len(labels))))
+    return figures
+
+
+def main() -> None:
+    """Train, measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--noise", type=Path, required=True)
+    parser.add_argument("--other-noise", type=Path, required=True)
+    parser.add_argument("--fold", default="2")
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/out/denoise"))
+    chosen = parser.parse_args()
+    held_out = set(FeatureTable.load(chosen.table).where("fold", chosen.fold).speakers)
+    clips = read_corpus(chosen.corpus).clips
+    taught = [clip for clip in clips if clip.speaker not in held_out]
+    others = [clip for clip in clips if clip.speaker in held_out]
+    training, test = [read_noise(chosen.noise), white()], [read_noise(chosen.other_noise), white()]
+    options = TrainOptions(
+        epochs=chosen.epochs,
+        validation=0,
+        test=0,
+        mixed_precision=True,
+        strengths=Strengths(noise_share=0),
+    )
+    rows = []
+    for kind in KINDS:
+        task = Task(training_table(taught, kind, training), options)
+        bundle = fit(task, chosen.out / kind.replace(" ", "-"))
+        network = Network(bundle.network_path)
+        for use in dict.fromkeys([kind, "stationary gate"] if kind == "none" else [kind]):
+            rows.append(
+                [kind, use, *(f"{each:.3f}" for each in uars(network, others, use, test, task.labels))]
+            )
+            print(rows[-1], flush=True)
+    under = [f"{noise.source} {snr} dB" for noise in test for snr in SNRS]
+    print(table(["in training", "in use", "clean", *under], rows))
