@@ -75,6 +75,9 @@ def summaries(card: Figures) -> Iterator[str]:
         for name, key in METRICS.items():
             mean_sd = f"{crossed['mean'][key]:.3f} ± {crossed['sd'][key]:.3f}"
             rows.append((f"{name}, folds {', '.join(crossed['folds'])}", mean_sd))
+        for noise, by_ratio in crossed["under_noise"].items():
+            heard = ", ".join(f"{row['uar']['mean']:.3f}" for row in by_ratio.values())
+            rows.append((f"UAR under noise: {noise}, {', '.join(by_ratio)} dB", heard))
         rows.append(("ECE, all clips of the folds together", f"{crossed['ece_of_all_clips']:.3f}"))
     rows += [("command", f"`{card['command']}`"), ("SHA-256", f"`{card['sha256']}`")]
     yield f"## {card['name']}\n"

@@ -60,6 +60,7 @@ def train(
     teacher: PathLike | None = None,
     noise: PathLike | None = None,
     noise_share: float | None = None,
+    test_noise: PathLike | Sequence[PathLike] = (),
     resume: bool = False,
     progress: bool = False,
     command: str = "",
@@ -86,6 +87,7 @@ def train(
         teacher: file of what a larger network makes of each clip, to be imitated besides.
         noise: folder of recorded noise, to be mixed with the clips while training,
         noise_share: and with what share of them.
+        test_noise: `white`, folders of recorded noise, or both: held-out clips are measured with it, too, for the card.
         resume: go on with an interrupted training in `output`.
         progress: draw bars on stderr.
         command: how the training was asked for, for the card.
@@ -128,6 +130,7 @@ def train(
         ensemble=[Path(folder) for folder in ensemble],
         teacher=Teacher.load(Path(teacher), table) if teacher else None,
         noise=recorded,
+        test_noises=[read_noise(fspath(each)) for each in listed(test_noise)],
         mapping=mapping,
         quiet=not progress,
         command=command,

@@ -104,6 +104,12 @@ from ser_batch.cli.config import configurable
     help="Share of the clips that recorded noise is mixed with.",
 )
 @click.option(
+    "--test-noise",
+    multiple=True,
+    metavar="white|DIR",
+    help="Measure held-out clips under white noise or that of a folder, too, for the card; repeatable.",
+)
+@click.option(
     "--validation",
     type=click.FloatRange(0, 0.9),
     default=0.12,

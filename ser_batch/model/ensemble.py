@@ -74,7 +74,7 @@ def network(files: list[Path]) -> "keras.Model":
     first = loaded[files[0]]
     inputs = keras.Input(first.input_shape[1:], name=first.input.name)
     bands = log_mel_of(inputs)
-    logits = {}
+    logits: dict[Path, Any] = {}
     for file, model in loaded.items():
         member = without_rotation(model)
         # a model within a model needs a name of its own

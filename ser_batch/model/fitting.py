@@ -76,7 +76,8 @@ def fit_one(
         validation_logits = logits_of(network, table.select(parts["validation"]))
         temperature = calibrate.fit_temperature(validation_logits, task.classes[parts["validation"]])
     judged = next(part for part in ("test", "validation", "train") if parts[part].any())
-    evaluation = evaluate(network, table.select(parts[judged]), task.labels, temperature)
+    noises = task.test_noises if judged == "test" else ()
+    evaluation = evaluate(network, table.select(parts[judged]), task.labels, temperature, noises=noises)
     evaluation.save(out)
     card = make_card(
         out,

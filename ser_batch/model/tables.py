@@ -132,6 +132,16 @@ def _cross_validation(crossed: dict[str, Any]) -> list[RenderableType]:
             cells = (f"{row[name]['mean']:.3f} ± {row[name]['sd']:.3f}" for name in names)
             table.add_row(value or "–", f"{row['clips']:,}", *cells)
         shown.append(table)
+    if crossed.get("under_noise"):
+        table = _numbers("noise, over folds", "SNR", "UAR", "accuracy", "macro-F1")
+        for noise, by_ratio in crossed["under_noise"].items():
+            for ratio, row in by_ratio.items():
+                cells = (
+                    f"{row[name]['mean']:.3f} ± {row[name]['sd']:.3f}"
+                    for name in ("uar", "accuracy", "macro_f1")
+                )
+                table.add_row(noise, f"{ratio} dB", *cells)
+        shown.append(table)
     return shown
 
 

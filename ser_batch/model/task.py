@@ -32,6 +32,7 @@ class Task:
         teacher: to be imitated besides; its rows are the table's.
         ensemble: folders of trained networks, for the same clips, whose mean is taken: nothing is trained.
         noise: recorded, to be mixed with the clips besides the synthetic noise of `spectrogram`.
+        test_noises: under which held-out clips are heard, too, for the figures in the card.
         mapping: what the table's labels were mapped by, to be recorded in the card.
         quiet: no progress on stderr.
         command: how the training was asked for, to be recorded in the card.
@@ -44,6 +45,7 @@ class Task:
     thaw: Path | None = None
     teacher: Teacher | None = None
     noise: Noise | None = None
+    test_noises: Sequence[Noise] = ()
     ensemble: Sequence[Path] = ()
     mapping: Mapping[str, str] = field(default_factory=dict)
     quiet: bool = False

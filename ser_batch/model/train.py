@@ -82,7 +82,11 @@ def _check(task: Task) -> None:
         raise UsageError("A teacher cannot follow changes of the waveform: augment spectrograms.")
     if task.options.augmentation != "spectrogram" and task.noise:
         raise UsageError("Recorded noise is mixed with spectrograms: augment those.")
-    if task.table.denoise != "off" and task.noise:
+    held_out = task.options.test or task.options.test_fold or task.options.cross_validate
+    if task.test_noises and not held_out:
+        raise UsageError("No clips are held out that could be measured under noise.")
+    heard_too_late = task.noise or (task.test_noises and not task.table.paths)
+    if task.table.denoise != "off" and heard_too_late:
         raise UsageError(
             "Noise comes before noise reduction, which this table is already through: take one without."
         )
@@ -135,6 +139,7 @@ def _cross_validate(task: Task, out: Path) -> dict[str, Any]:
         ),
         "per_class": over_folds([each["per_class"] for each in evaluations.values()]),
         "groups": over_folds([each["groups"] for each in evaluations.values()]),
+        "under_noise": over_folds([each["under_noise"] for each in evaluations.values()]),
     }
 
 

@@ -204,6 +204,7 @@ def test_every_variable_moves_by_its_share():
     np.testing.assert_allclose(moved, [0.001, 0.001, 0.1, 0.1], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_training_upon_a_frozen_encoder_leaves_it_as_it_is(table, encoder_file, tmp_path):
     import ser_batch
     from ser_batch.model.bundle import load_bundle

@@ -51,6 +51,7 @@ def losses(*values):
     return validate
 
 
+@pytest.mark.slow
 def test_a_resumed_training_ends_like_an_undisturbed_one(train):
     whole, history, best = train(losses(1.2, 0.8, 1.0, 0.9), "whole")
     with pytest.raises(KeyboardInterrupt):

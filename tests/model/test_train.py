@@ -234,12 +234,16 @@ def test_noise_that_cannot_be_mixed_in_is_refused(table, tmp_path, quick):
         fit(Task(table, replace(quick, augmentation="none"), noise=STREET), tmp_path / "a")
     with pytest.raises(UsageError, match="already through"):
         fit(Task(replace(table, denoise="gate"), quick, noise=STREET), tmp_path / "b")
+    with pytest.raises(UsageError, match="already through"):
+        fit(Task(replace(table, denoise="gate"), quick, test_noises=[STREET]), tmp_path / "c")
+    with pytest.raises(UsageError, match="No clips are held out"):
+        fit(Task(table, replace(quick, test=0), test_noises=[STREET]), tmp_path / "d")
 
 
 @pytest.mark.slow
 def test_cross_validation_leaves_a_bundle_for_each_fold(table, tmp_path, quick):
     options = replace(quick, cross_validate=True, epochs=2, weights="float16")
-    bundle = fit(Task(table, options, quiet=True), tmp_path / "crossed")
+    bundle = fit(Task(table, options, quiet=True, test_noises=[STREET]), tmp_path / "crossed")
     crossed = bundle.card["cross_validation"]
     assert list(crossed["folds"]) == ["1", "2", "3"]
     for fold in crossed["folds"]:
@@ -259,6 +263,9 @@ def test_cross_validation_leaves_a_bundle_for_each_fold(table, tmp_path, quick):
     others = calibrate.fit_temperature(np.concatenate(logits[1:]), np.concatenate(actual[1:]))
     error = metrics.expected_calibration_error(softmax(logits[0], others), actual[0])
     assert crossed["folds"]["1"]["ece"] == pytest.approx(error)
+    quiet, loud = (crossed["under_noise"]["street"][snr]["uar"]["mean"] for snr in ("20", "0"))
+    assert quiet != loud
+    assert not bundle.card["evaluation"]["under_noise"]
     assert crossed["ece_of_all_clips"] <= max(row["ece"] for row in crossed["folds"].values())
     uars = [row["uar"] for row in crossed["folds"].values()]
     assert crossed["mean"]["uar"] == pytest.approx(np.mean(uars))
