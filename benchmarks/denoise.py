@@ -24,14 +24,14 @@ from ser_batch.audio.augment import Strengths
 from ser_batch.audio.front_end import FRONT_END, SAMPLE_RATE, WINDOW_SECONDS
 from ser_batch.audio.noise import Noise, mix, read_noise, white
 from ser_batch.audio.windows import load
-from ser_batch.corpus.clips import Clip
-from ser_batch.corpus.read import read_corpus
-from ser_batch.model.metrics import confusion_matrix, uar
-from ser_batch.model.options import TrainOptions
+from ser_batch.corpora.clips import Clip
+from ser_batch.corpora.feature_table import FeatureTable
+from ser_batch.corpora.read import read_corpus
+from ser_batch.evaluation.metrics import confusion_matrix, uar
 from ser_batch.model.runtime import Network
-from ser_batch.model.table import FeatureTable
-from ser_batch.model.task import Task
-from ser_batch.model.train import fit
+from ser_batch.training.options import TrainOptions
+from ser_batch.training.task import Task
+from ser_batch.training.train import fit
 
 SNRS = (20, 10, 5, 0)
 TRAINING_SNR = (3.0, 28.0)

@@ -22,16 +22,16 @@ import numpy as np
 import soundfile
 
 from ser_batch.cli.progress import Lines
-from ser_batch.corpus.find import Source
 from ser_batch.engine import pool, processes
 from ser_batch.engine.job import Options, Settings
-from ser_batch.engine.merging import merge
-from ser_batch.engine.plan import Plan
-from ser_batch.engine.progress import Work
 from ser_batch.engine.result import Annotation, Outcome
-from ser_batch.engine.run import run, settings_of
-from ser_batch.engine.shards import Shard
+from ser_batch.inputs.sources import Source
 from ser_batch.model.bundle import load_bundle
+from ser_batch.runs.merging import merge
+from ser_batch.runs.plan import Plan
+from ser_batch.runs.progress import Work
+from ser_batch.runs.run import run, settings_of
+from ser_batch.runs.shards import Shard
 from tests.running import ROOT, many_files
 
 SPEECH = ROOT / "samples" / "phone" / "booking.wav"

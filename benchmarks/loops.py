@@ -24,7 +24,7 @@ def notebook() -> Loop:
     import noisereduce
     import numpy as np
 
-    import ser_batch.model.network  # noqa: F401 - registers the layers
+    import ser_batch.training.network  # noqa: F401 - registers the layers
 
     model = keras.models.load_model(ROOT / "models" / "crema-d" / "model.keras", compile=False)
 
@@ -72,9 +72,9 @@ def opensmile() -> Loop:
 def worker() -> Loop:
     """ser-batch's own worker, with its gate, without the processes around it: for `profile`."""
     from ser_batch.engine.job import Options
-    from ser_batch.engine.run import settings_of
     from ser_batch.engine.worker import Worker
     from ser_batch.model.bundle import load_bundle
+    from ser_batch.runs.run import settings_of
 
     options = Options(denoise="gate")
     return Worker(settings_of(options, load_bundle(options.model))).annotate

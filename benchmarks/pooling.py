@@ -63,7 +63,7 @@ def of_fold(predictions: Path, n_windows: int, seed: int) -> list[tuple[int, Flo
 def of_corpus(corpus: Path, model: Path) -> list[tuple[int, Floats, Floats]]:
     """The recordings of a corpus, of labels that the model has."""
     import ser_batch
-    from ser_batch.corpus.read import read_corpus
+    from ser_batch.corpora.read import read_corpus
 
     clips = {clip.path: clip.label for clip in read_corpus(corpus.resolve()).clips}
     segments: Any = ser_batch.annotate(corpus, model=model, level="segments", absolute=True)

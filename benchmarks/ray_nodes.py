@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 from ser_batch.engine.job import Options
-from ser_batch.engine.progress import Progress
-from ser_batch.engine.run import run
+from ser_batch.runs.progress import Progress
+from ser_batch.runs.run import run
 from tests.ray_cluster import cluster_of
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"

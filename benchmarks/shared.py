@@ -113,7 +113,7 @@ def clips(audio: Path | None, folder: Path) -> tuple[list[Path], str]:
     """Copies of all audio files below a folder, or clips cut from samples/ as WAV; and a description of them."""
     import soundfile
 
-    from ser_batch.corpus.find import AUDIO_SUFFIXES
+    from ser_batch.inputs.suffixes import AUDIO_SUFFIXES
 
     folder.mkdir(parents=True)
     if audio is None:

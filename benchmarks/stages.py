@@ -87,13 +87,13 @@ def all_of(folder: Path) -> dict[str, Callable[[], Any]]:
 
     from ser_batch.audio import features
     from ser_batch.audio.activity import speech_ratio
-    from ser_batch.audio.decode import blocks
+    from ser_batch.audio.decoding.decode import blocks
     from ser_batch.audio.windows import windows
     from ser_batch.engine.job import Options
-    from ser_batch.engine.run import settings_of
     from ser_batch.engine.worker import Worker
     from ser_batch.model.bundle import load_bundle
     from ser_batch.model.runtime import Network
+    from ser_batch.runs.run import settings_of
 
     speech = np.tile(shared.speech(), 2)
     window = speech[: 3 * RATE].copy()

@@ -19,9 +19,9 @@ import ser_batch
 from benchmarks import shared
 from benchmarks.shared import CORES, on_cores, seconds_of, spread, table
 from ser_batch.audio import front_end
-from ser_batch.model.batches import Batch, Batches, balanced_weights, soft_targets
-from ser_batch.model.options import TrainOptions
-from ser_batch.model.table import FeatureTable
+from ser_batch.corpora.feature_table import FeatureTable
+from ser_batch.training.batches import Batch, Batches, balanced_weights, soft_targets
+from ser_batch.training.options import TrainOptions
 from tests.running import SER_BATCH
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad")
@@ -67,7 +67,7 @@ def main() -> None:
 
 def training(clips: FeatureTable, epochs: int, checkpoint: Path) -> dict[str, list[float]]:
     """Seconds of an epoch, what of it was waiting, and what making its batches takes by itself."""
-    from ser_batch.model import loop, network
+    from ser_batch.training import loop, network
 
     options = TrainOptions(epochs=epochs + 1)
     labels = sorted(set(clips.labels))

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.shared import on_cores, scratch, table
+from ser_batch.corpora.feature_table import FeatureTable
+from ser_batch.evaluation.evaluate import held_out_clips
+from ser_batch.evaluation.metrics import confusion_matrix, uar
 from ser_batch.model.bundle import load_bundle
-from ser_batch.model.evaluate import held_out_clips
-from ser_batch.model.export import TOLERANCE, export
-from ser_batch.model.fitting import KERAS_FILE
-from ser_batch.model.metrics import confusion_matrix, uar
 from ser_batch.model.runtime import Network
-from ser_batch.model.table import FeatureTable
+from ser_batch.training.export import TOLERANCE, export
+from ser_batch.training.fitting import KERAS_FILE
 
 
 def main() -> None:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.audio.front_end import FRONT_END, HOP, N_FRAMES, SAMPLE_RATE
-from ser_batch.corpus import crema_d
-from ser_batch.corpus.clips import LABELS, canonical
+from ser_batch.corpora import crema_d
+from ser_batch.corpora.clips import LABELS, canonical
+from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.errors import SerBatchError
-from ser_batch.model.table import FeatureTable
 
 # What clips.csv calls the crowd's votes for each label.
 VOTES = {label: f"votes_{'anger' if label == 'angry' else label}" for label in LABELS}

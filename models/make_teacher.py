@@ -6,8 +6,8 @@ python models/make_teacher.py ENCODER.npz TABLE.npz TEACHER.npz
 import argparse
 from pathlib import Path
 
-from ser_batch.model.table import FeatureTable
-from ser_batch.model.teacher import from_whisper
+from ser_batch.corpora.feature_table import FeatureTable
+from ser_batch.training.teacher import from_whisper
 
 
 def main() -> None:

@@ -6,12 +6,12 @@ from ser_batch.api.corpora import evaluate, features, train
 from ser_batch.api.exploration import explore
 from ser_batch.api.models import load_model
 from ser_batch.errors import SerBatchError
-
-__version__ = "0.1.0"
+from ser_batch.version import __version__
 
 __all__ = [
     "Annotator",
     "SerBatchError",
+    "__version__",
     "annotate",
     "annotate_to",
     "evaluate",

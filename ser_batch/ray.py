@@ -5,16 +5,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ser_batch
-from ser_batch.corpus.find import Source
 from ser_batch.engine.job import Options
-from ser_batch.engine.ray_actor import NodeWorker, packed
+from ser_batch.engine.ray.actor import NodeWorker, packed
 from ser_batch.engine.result import Failure, Outcome
-from ser_batch.engine.rows import rows
-from ser_batch.engine.run import settings_of
 from ser_batch.errors import SerBatchError
+from ser_batch.inputs.sources import Source
 from ser_batch.model.bundle import load_bundle
 from ser_batch.output.schema import Schema
+from ser_batch.runs.rows import rows
+from ser_batch.runs.run import settings_of
+from ser_batch.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow
@@ -64,7 +64,7 @@ def annotate_dataset(
         raise SerBatchError(f"the dataset has columns {', '.join(there)} already: rename them before")
     return ds.map_batches(
         _Annotate,
-        fn_constructor_args=((packed(bundle), settings, timeout, ser_batch.__version__), schema, segments),
+        fn_constructor_args=((packed(bundle), settings, timeout, __version__), schema, segments),
         concurrency=actors or (1, max(1, int(ray.cluster_resources().get("CPU", 1)))),
         num_cpus=1,
         batch_size=batch_size,

@@ -4,6 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest_plugins = ["tests.toy_corpus", "tests.worker_fixtures"]  # fixtures that several rooms use
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # begun in the background, a shell's children ignore Ctrl-C, and so would the commands that the tests interrupt

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_batch.engine import provenance
 from ser_batch.engine.job import Options
-from ser_batch.engine.journal import Journal
-from ser_batch.engine.plan import Plan
 from ser_batch.engine.result import Annotation
-from ser_batch.engine.run import settings_of
 from ser_batch.model.bundle import load_bundle
+from ser_batch.runs import run_json
+from ser_batch.runs.journal import Journal
+from ser_batch.runs.plan import Plan
+from ser_batch.runs.run import settings_of
 
 SER_BATCH = [sys.executable, "-m", "ser_batch"]
 TABLES = ("files.csv", "segments.csv", "failures.csv")
@@ -137,7 +137,7 @@ def pretend_done(audio, out):
     bundle = load_bundle("crema-d")
     plan = Plan([str(audio)])
     (out / ".journal").mkdir(parents=True)
-    fingerprint = provenance.fingerprint(settings_of(Options(), bundle), bundle, plan.root)
+    fingerprint = run_json.fingerprint(settings_of(Options(), bundle), bundle, plan.root)
     journal = Journal(out / ".journal" / "run.journal", fingerprint)
     starts, speech = np.array([0, 24_000]), np.array([9_000, 8_000], np.int32)
     shares = np.random.default_rng(0).multinomial(10_000, [1 / 6] * 6, (1_000, 2)).astype(np.int32)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_batch.corpus.find import Source, find
+from ser_batch.inputs.find import find
+from ser_batch.inputs.sources import Source
 
 
 @pytest.fixture(scope="module")

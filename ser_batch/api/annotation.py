@@ -12,10 +12,10 @@ from ser_batch.errors import SerBatchError, UsageError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ser_batch.engine.frame import Frame
     from ser_batch.engine.job import Options, Summary
-    from ser_batch.engine.progress import Progress
     from ser_batch.model.bundle import Bundle
+    from ser_batch.runs.dataframe import Frame
+    from ser_batch.runs.progress import Progress
 
 ABOUT_A_FOLDER = {"formats", "restart", "retry_failed", "shard", "work_dir"}
 
@@ -63,11 +63,11 @@ def annotate(
     Warns:
         UserWarning: some files failed, or the model was trained with another `denoise`.
     """
-    from ser_batch.engine.frame import Frame
     from ser_batch.engine.job import Options
-    from ser_batch.engine.memory import collect
     from ser_batch.model.bundle import load_bundle
     from ser_batch.output.schema import Schema
+    from ser_batch.runs.dataframe import Frame
+    from ser_batch.runs.in_memory import collect
 
     if level not in ("segments", "files"):
         raise UsageError(f"unknown level {level!r}: choose segments or files")
@@ -116,12 +116,12 @@ def merge(
     Args:
         folders: output folders of the shards.
         output: folder for the tables; by default the first of `folders`.
-        options: the other arguments of `ser_batch.engine.merging.merge`.
+        options: the other arguments of `ser_batch.runs.merging.merge`.
 
     Raises:
         SerBatchError: shards are missing, or do not belong together.
     """
-    from ser_batch.engine.merging import merge as join
+    from ser_batch.runs.merging import merge as join
 
     parts = [Path(folder) for folder in listed(folders)]
     return join(parts, Path(output) if output else parts[0], **options)
@@ -152,8 +152,8 @@ def _run(
     progress: "Progress",
     frame: "Frame | None" = None,
 ) -> "Summary":
-    from ser_batch.engine.mirror import stored
-    from ser_batch.engine.run import run
+    from ser_batch.runs.mirror import stored
+    from ser_batch.runs.run import run
 
     with stored(os.fspath(output), options) as folder:
         return run([os.fspath(path) for path in listed(paths)], folder, options, progress, frame)
@@ -161,7 +161,7 @@ def _run(
 
 def _finished(frame: "Frame", bundle: "Bundle", summary: "Summary") -> "DataFrame":
     """The DataFrame, with what is known about its making; failures are not passed over in silence."""
-    from ser_batch.engine import provenance
+    from ser_batch.runs import run_json
 
     if summary.failed:
         first = frame.failures[0]
@@ -175,7 +175,7 @@ def _finished(frame: "Frame", bundle: "Bundle", summary: "Summary") -> "DataFram
         "root": summary.root,
         "model": bundle.name,
         "model_sha256": bundle.sha256,
-        **provenance.outcome(summary),
+        **run_json.outcome(summary),
         "failures": frame.failures,
     }
     return made

@@ -52,8 +52,8 @@ class Annotator:
         """
         from ser_batch.api.progress import Bar
         from ser_batch.engine.job import Options
-        from ser_batch.engine.run import prepare
         from ser_batch.engine.worker import Worker
+        from ser_batch.runs.run import prepare
 
         options = Options(os.fspath(model), window, hop, denoise)
         self.model, settings = prepare(options, Bar(shown=False))
@@ -94,8 +94,8 @@ class Annotator:
         Raises:
             SerBatchError: it cannot be read; the message says why.
         """
-        from ser_batch.corpus.url import redacted
         from ser_batch.engine.result import Failure
+        from ser_batch.inputs.url import redacted
 
         name = redacted(os.fspath(path))
         with self._lock:
@@ -105,9 +105,9 @@ class Annotator:
         return self._frame(name, outcome)
 
     def _frame(self, name: str, annotation: "Annotation") -> "DataFrame":
-        from ser_batch.engine.frame import Frame
-        from ser_batch.engine.rows import rows
         from ser_batch.output.schema import Schema
+        from ser_batch.runs.dataframe import Frame
+        from ser_batch.runs.rows import rows
 
         frame = Frame(Schema(self.model.labels))
         frame.write(*rows(name, annotation, self.model.labels))

@@ -12,10 +12,10 @@ from ser_batch.errors import UsageError
 
 if TYPE_CHECKING:
     from ser_batch.audio.augment import Strengths
+    from ser_batch.corpora.feature_table import FeatureTable
+    from ser_batch.evaluation.evaluate import Evaluation
     from ser_batch.model.bundle import Bundle
-    from ser_batch.model.evaluate import Evaluation
-    from ser_batch.model.options import LargeArchitecture
-    from ser_batch.model.table import FeatureTable
+    from ser_batch.training.options import LargeArchitecture
 
 
 def features(
@@ -91,20 +91,20 @@ def train(
         resume: go on with an interrupted training in `output`.
         progress: draw bars on stderr.
         command: how the training was asked for, for the card.
-        options: the fields of `ser_batch.model.options.TrainOptions`.
+        options: the fields of `ser_batch.training.options.TrainOptions`.
 
     Raises:
         SerBatchError: no corpus, too few labels or speakers, or a folder that cannot be written.
     """
     from ser_batch.audio.augment import Strengths
     from ser_batch.audio.noise import read_noise
-    from ser_batch.corpus.mapping import read_mapping
+    from ser_batch.corpora.joining import join
+    from ser_batch.corpora.mapping import read_mapping
     from ser_batch.model.bundle import load_bundle
-    from ser_batch.model.joining import join
-    from ser_batch.model.options import TrainOptions
-    from ser_batch.model.task import Task
-    from ser_batch.model.teacher import Teacher
-    from ser_batch.model.train import fit
+    from ser_batch.training.options import TrainOptions
+    from ser_batch.training.task import Task
+    from ser_batch.training.teacher import Teacher
+    from ser_batch.training.train import fit
 
     if encoder:
         sizes, strengths = _upon_encoder(judges, freeze_encoder, thaw)
@@ -171,10 +171,10 @@ def evaluate(
         SerBatchError: no corpus, no such model, or no label that both know.
     """
     from ser_batch.audio.noise import read_noise
-    from ser_batch.corpus.mapping import read_mapping
+    from ser_batch.corpora.joining import join
+    from ser_batch.corpora.mapping import read_mapping
+    from ser_batch.evaluation.evaluate import evaluate_bundle, held_out_clips
     from ser_batch.model.bundle import load_bundle
-    from ser_batch.model.evaluate import evaluate_bundle, held_out_clips
-    from ser_batch.model.joining import join
 
     bundle = load_bundle(model)
     noises = [read_noise(fspath(each)) for each in listed(noise)]
@@ -197,7 +197,7 @@ def _upon_encoder(
     """How large what stands upon the encoder is, and how its clips are augmented; mixup is behind the encoder."""
     from ser_batch.audio.augment import Strengths
     from ser_batch.model.bundle import load_bundle
-    from ser_batch.model.options import LargeArchitecture, recorded_architecture
+    from ser_batch.training.options import LargeArchitecture, recorded_architecture
 
     sizes = LargeArchitecture(judges=judges)
     if frozen:
@@ -216,10 +216,10 @@ def _table(corpus: PathLike, denoise: str, jobs: int | None, progress: bool) -> 
     """The feature table of a corpus, with the paths of its audio where it is not a stored table."""
     from tqdm.auto import tqdm
 
-    from ser_batch.corpus.read import read_corpus
-    from ser_batch.engine.extract import extract_table
+    from ser_batch.corpora.feature_table import FeatureTable
+    from ser_batch.corpora.read import read_corpus
     from ser_batch.engine.processes import cores
-    from ser_batch.model.table import FeatureTable
+    from ser_batch.training.feature_extraction import extract_table
 
     if Path(corpus).suffix == ".npz":
         return FeatureTable.load(Path(corpus))

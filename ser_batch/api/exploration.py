@@ -37,13 +37,13 @@ def explore(
     from tqdm.auto import tqdm
 
     from ser_batch.audio import quality
-    from ser_batch.corpus.mapping import read_mapping
-    from ser_batch.corpus.read import read_corpus
+    from ser_batch.corpora.feature_table import FeatureTable
+    from ser_batch.corpora.joining import join
+    from ser_batch.corpora.mapping import read_mapping
+    from ser_batch.corpora.read import read_corpus
     from ser_batch.engine.processes import cores, for_each
     from ser_batch.exploration.material import Material, from_table, relabelled
     from ser_batch.exploration.page import write_page
-    from ser_batch.model.joining import join
-    from ser_batch.model.table import FeatureTable
 
     mapping = read_mapping(labels)
     if Path(corpus).suffix == ".npz":

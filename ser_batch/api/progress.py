@@ -2,9 +2,9 @@
 
 import warnings
 
-from ser_batch.corpus.find import Source
-from ser_batch.engine.progress import Meter, Progress, Work
 from ser_batch.engine.result import Annotation, Failure
+from ser_batch.inputs.sources import Source
+from ser_batch.runs.progress import Meter, Progress, Work
 
 
 class Bar(Progress):

@@ -1,4 +1,4 @@
-"""Audio in memory, in the blocks that `ser_batch.audio.decode` gives of a file."""
+"""Audio in memory, in the blocks that `ser_batch.audio.decoding.decode` gives of a file."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ser_batch.audio.decode import BLOCK_VALUES, LOUDEST, SAMPLE_RATES
+from ser_batch.audio.decoding.common import BLOCK_VALUES
+from ser_batch.audio.decoding.decode import LOUDEST, SAMPLE_RATES
 from ser_batch.errors import SerBatchError
 
 Array = NDArray[np.float32]

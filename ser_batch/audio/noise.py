@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ser_batch.audio import features, front_end
 from ser_batch.audio.activity import speech_ratio
-from ser_batch.audio.decode import DecodeError, blocks
+from ser_batch.audio.decoding.common import DecodeError
+from ser_batch.audio.decoding.decode import blocks
 from ser_batch.audio.windows import windows
 from ser_batch.errors import SerBatchError
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import header
 from ser_batch.audio.activity import BELOW_LOUDEST_DB, SILENCE_DBFS
-from ser_batch.audio.decode import blocks
+from ser_batch.audio.decoding import header
+from ser_batch.audio.decoding.decode import blocks
 from ser_batch.audio.front_end import HOP, SAMPLE_RATE
 from ser_batch.errors import SerBatchError
 

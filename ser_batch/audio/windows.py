@@ -74,9 +74,9 @@ def load(path: str, seconds: float) -> Array:
     """The first `seconds` of a file: float32 `[n]`, 16 kHz mono, not padded.
 
     Raises:
-        DecodeError, OSError: as `ser_batch.audio.decode.blocks` does.
+        DecodeError, OSError: as `ser_batch.audio.decoding.decode.blocks` does.
     """
-    from ser_batch.audio.decode import blocks
+    from ser_batch.audio.decoding.decode import blocks
 
     sample_rate, audio = blocks(path)
     return next(windows(audio, sample_rate, seconds, seconds)).samples

@@ -5,9 +5,9 @@ from importlib import import_module
 
 import click
 
-from ser_batch import __version__
 from ser_batch.cli.events import LOG_JSON, emit
 from ser_batch.errors import SerBatchError
+from ser_batch.version import __version__
 
 COMMANDS = {
     "annotate": "Label the emotion heard in each file and segment.",

@@ -149,12 +149,12 @@ def command(
     disk); 2 usage; 3 finished, but some files failed (see failures.csv); 130 interrupted, resumable.
     """
     from ser_batch.cli.progress import chosen
-    from ser_batch.corpus.lists import read_list, read_manifest
-    from ser_batch.corpus.url import is_url, redacted
     from ser_batch.engine.job import Options
-    from ser_batch.engine.mirror import stored, work_folder
-    from ser_batch.engine.preview import preview
-    from ser_batch.engine.run import run
+    from ser_batch.inputs.lists import read_list, read_manifest
+    from ser_batch.inputs.url import is_url, redacted
+    from ser_batch.runs.dry_run import preview
+    from ser_batch.runs.mirror import stored, work_folder
+    from ser_batch.runs.run import run
 
     if quiet and (verbose or log_json):
         ctx.fail("--quiet goes with neither --verbose nor --log-json.")
@@ -172,7 +172,7 @@ def command(
         denoise_engine = "gate"
     asked = Options(formats=formats, denoise=denoise_engine, **options)  # type: ignore[arg-type]
     if output == "-" and not dry_run:
-        from ser_batch.engine.stream import stream
+        from ser_batch.runs.stream import stream
 
         if formats not in (("csv",), ("jsonl",)):
             ctx.fail("-o - streams JSON lines; other formats need a folder.")

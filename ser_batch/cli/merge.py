@@ -43,8 +43,8 @@ def command(
     every file failed; 2 usage; 3 joined, but some files failed or shards are missing.
     """
     from ser_batch.cli.progress import chosen
-    from ser_batch.corpus.url import is_url
-    from ser_batch.engine.merging import merge
+    from ser_batch.inputs.url import is_url
+    from ser_batch.runs.merging import merge
 
     if any(map(is_url, folders)):
         ctx.fail("Copy the output folders from the store to a local one first, with .journal and shards.")

@@ -9,11 +9,11 @@ def command(name: str | None) -> None:
     """List the bundled models, or show in full the card of one, by its NAME or DIR."""
     from rich.console import Console
 
-    from ser_batch.model import tables
+    from ser_batch.evaluation import terminal_tables
     from ser_batch.model.bundle import bundled, load_bundle
 
     console = Console()
     if name is None:
-        console.print(tables.bundles_table([bundle.card for bundle in bundled()]))
+        console.print(terminal_tables.bundles_table([bundle.card for bundle in bundled()]))
     else:
-        console.print(*tables.card_tables(load_bundle(name).card))
+        console.print(*terminal_tables.card_tables(load_bundle(name).card))

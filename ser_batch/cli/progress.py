@@ -16,13 +16,13 @@ from rich.table import Table
 from ser_batch.cli import summaries
 from ser_batch.cli.events import emit
 from ser_batch.cli.summaries import BAR_WIDTH, again, count, duration
-from ser_batch.corpus.find import Source
-from ser_batch.corpus.url import redacted_command
 from ser_batch.engine.job import Summary
-from ser_batch.engine.preview import Preview
-from ser_batch.engine.progress import Meter, Progress, Work
 from ser_batch.engine.result import Annotation, Failure
-from ser_batch.engine.rows import rows
+from ser_batch.inputs.sources import Source
+from ser_batch.inputs.url import redacted_command
+from ser_batch.runs.dry_run import Preview
+from ser_batch.runs.progress import Meter, Progress, Work
+from ser_batch.runs.rows import rows
 
 LINE_SECONDS = 5.0, 60.0  # between lines: in the first minute, and in a run of hours
 FRAME_SECONDS = 0.1

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from rich.table import Column, Table
 from rich.text import Text
 
-from ser_batch.corpus.url import redacted_command
 from ser_batch.engine.job import Summary
-from ser_batch.engine.preview import Preview
+from ser_batch.inputs.url import redacted_command
+from ser_batch.runs.dry_run import Preview
 
 Line = tuple[str | Table, str]
 

@@ -183,14 +183,14 @@ def command(corpora: tuple[str, ...], output: Path, auxiliary: str, quiet: bool,
     from rich.console import Console
 
     import ser_batch
-    from ser_batch.model.tables import card_tables
+    from ser_batch.evaluation.terminal_tables import card_tables
 
     typed = shlex.join(["ser-batch", *sys.argv[1:]])
     options["auxiliary"] = tuple(filter(None, auxiliary.split(",")))
     try:
         bundle = ser_batch.train(list(corpora), output, progress=not quiet, command=typed, **options)
     except KeyboardInterrupt:
-        from ser_batch.model.fitting import CHECKPOINT_FILE
+        from ser_batch.training.fitting import CHECKPOINT_FILE
 
         if not any(output.rglob(CHECKPOINT_FILE)):
             raise

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
 
-from ser_batch.corpus.find import Source
 from ser_batch.engine import pool
 from ser_batch.engine.job import Options, Settings
 from ser_batch.engine.result import Outcome
 from ser_batch.errors import UsageError
+from ser_batch.inputs.sources import Source
 
 Engine = Callable[
     [Iterable[Source], Settings, int, float, Callable[[], bool], Callable[[Source, float], None]],
@@ -24,7 +24,7 @@ def chosen(options: Options) -> Engine:
     if options.ray is None:
         return pool.annotate
     try:
-        from ser_batch.engine import ray_engine
+        from ser_batch.engine.ray import engine
     except ModuleNotFoundError as error:
         raise UsageError(f"--ray needs Ray ({error}): pip install 'ser-batch[ray]'") from error
-    return partial(ray_engine.annotate, options)
+    return partial(engine.annotate, options)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection, wait
 
-from ser_batch.corpus.find import Source
-from ser_batch.corpus.url import is_url
 from ser_batch.engine import processes
 from ser_batch.engine.job import Settings
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.errors import SerBatchError
+from ser_batch.inputs.sources import Source
+from ser_batch.inputs.url import is_url
 
 CHUNK_FILES = 16
 CHUNK_BYTES = 4_000_000

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from ser_batch.audio import features
 from ser_batch.audio.activity import speech_ratio
-from ser_batch.audio.decode import DecodeError, blocks
+from ser_batch.audio.decoding.common import DecodeError
+from ser_batch.audio.decoding.decode import blocks
 from ser_batch.audio.windows import windows
-from ser_batch.corpus.remote import explained
-from ser_batch.corpus.url import is_url
 from ser_batch.engine.job import Settings
 from ser_batch.engine.result import SHARE, Annotation, Failure, Outcome, in_shares
-from ser_batch.engine.spool import Spool
 from ser_batch.engine.stopwatch import Stopwatch
 from ser_batch.errors import SerBatchError
+from ser_batch.inputs.remote import explained
+from ser_batch.inputs.spool import Spool
+from ser_batch.inputs.url import is_url
 from ser_batch.model.bundle import load_bundle
 from ser_batch.model.runtime import Network, softmax
 

@@ -12,9 +12,9 @@ from ser_batch.audio import features
 from ser_batch.audio.front_end import HOP, SAMPLE_RATE, WINDOW_SECONDS
 from ser_batch.audio.quality import Quality
 from ser_batch.audio.windows import load
-from ser_batch.corpus.clips import Clip, Corpus
+from ser_batch.corpora.clips import Clip, Corpus
+from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.errors import SerBatchError
-from ser_batch.model.table import FeatureTable
 
 TOO_SHORT = 0.5  # seconds
 TOO_CLIPPED = 0.001  # share of the samples

@@ -4,7 +4,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_batch.audio import arrays, decode
+from ser_batch.audio import arrays
+from ser_batch.audio.decoding import decode
 from ser_batch.errors import SerBatchError
 
 SUBTYPES = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}

@@ -4,7 +4,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser_batch.audio import header
+from ser_batch.audio.decoding import header
 from ser_batch.audio.quality import Quality, glance, measure
 
 RATE = 8_000

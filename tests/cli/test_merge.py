@@ -10,8 +10,8 @@ import pytest
 
 import ser_batch
 from ser_batch.engine.job import Summary
-from ser_batch.engine.shards import Place, Shard
 from ser_batch.errors import SerBatchError
+from ser_batch.runs.shards import Place, Shard
 from tests.running import ROOT, SER_BATCH, TABLES, annotate, rows, tables
 from tests.running import ser_batch as command
 

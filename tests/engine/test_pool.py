@@ -9,11 +9,11 @@ from contextlib import closing
 import pytest
 import soundfile
 
-from ser_batch.corpus.find import Source
 from ser_batch.engine import pool
 from ser_batch.engine.job import Settings
 from ser_batch.engine.result import Annotation, Failure
 from ser_batch.errors import SerBatchError
+from ser_batch.inputs.sources import Source
 from tests.pooling import annotate, outcomes
 
 

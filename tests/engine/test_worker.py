@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from ser_batch.corpus.find import Source
 from ser_batch.engine import pool, worker
 from ser_batch.engine.result import Annotation, Failure
+from ser_batch.inputs.sources import Source
 from tests.pooling import annotate, outcomes
 
 

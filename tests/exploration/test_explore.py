@@ -143,7 +143,7 @@ def test_labels_names_and_headers_alone(corpus, tmp_path):
 
 def test_a_seed_draws_and_repeats(corpus):
     from ser_batch.audio.quality import measure
-    from ser_batch.corpus.read import read_corpus
+    from ser_batch.corpora.read import read_corpus
     from ser_batch.exploration.material import Material
 
     found = read_corpus(corpus)

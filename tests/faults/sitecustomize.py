@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from ser_batch.audio import decode
+from ser_batch.audio.decoding import decode
 
 healthy = decode.blocks
 leaked = []

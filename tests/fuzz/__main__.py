@@ -13,10 +13,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from ser_batch.corpus.find import Source
 from ser_batch.engine import pool
 from ser_batch.engine.job import Settings
 from ser_batch.engine.result import Annotation, Failure
+from ser_batch.inputs.sources import Source
 from ser_batch.model.bundle import load_bundle
 from tests.fuzz.mutations import mutate
 from tests.fuzz.seeds import make_seeds

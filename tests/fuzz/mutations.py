@@ -3,7 +3,7 @@
 import random
 import struct
 
-from ser_batch.audio import ogg
+from ser_batch.audio.decoding import ogg
 
 HEADER_BYTES = 300
 VALUES = (0, 1, 2, 3, 7, 0x7F, 0x80, 0xFF, 0x100, 1_000, 0x7FFF, 0x8000, 0xFFFF, 0x1_0000, 1_000_000, 0x7FFF_FFFF,

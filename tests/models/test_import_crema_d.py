@@ -11,7 +11,7 @@ import soundfile
 
 from ser_batch.audio.features import log_mel, to_levels
 from ser_batch.audio.front_end import FRONT_END, N_FRAMES, N_MELS
-from ser_batch.model.table import FeatureTable
+from ser_batch.corpora.feature_table import FeatureTable
 
 SCRIPT = Path(__file__).resolve().parents[2] / "models" / "import_crema_d.py"
 COLUMNS = (

@@ -1,0 +1,1 @@
+"""Decoding of audio files: libsndfile, FFmpeg, MP3, Ogg, headers, truncated files."""

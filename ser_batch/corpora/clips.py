@@ -1,0 +1,83 @@
+"""Labelled clips, and the one spelling of each emotion that every corpus is brought to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ser_batch.inputs.paths import relative
+
+LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad")
+
+# The words and abbreviations of corpora and folder names, lower case, `_` for blanks and hyphens.
+# Labels beyond the canonical six stay labels of their own: whoever trains decides what to do with them.
+SYNONYMS = {
+    "angry": ("angry", "anger", "ang"),
+    "disgust": ("disgust", "disgusted", "dis"),
+    "fear": ("fear", "fearful", "fea", "afraid", "scared", "anxiety", "anxious"),
+    "happy": ("happy", "happiness", "hap", "joy", "joyful"),
+    "neutral": ("neutral", "neu"),
+    "sad": ("sad", "sadness"),
+    "calm": ("calm",),
+    "surprised": ("surprised", "surprise", "sur", "ps", "pleasant_surprise", "pleasant_surprised"),
+    "bored": ("bored", "boredom"),
+    "contempt": ("contempt",),
+    "excited": ("excited", "excitement", "exc"),
+    "frustrated": ("frustrated", "frustration", "fru"),
+}
+_LABEL_OF = {word: label for label, words in SYNONYMS.items() for word in words}
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A recording of one speaker with one intended emotion.
+
+    Attributes:
+        path: the file to open.
+        name: its POSIX path relative to the corpus, without suffix; unique in the corpus.
+        label: one of `LABELS`, or a label of the corpus's own.
+        speaker: identifies the speaker within the corpus.
+        attributes: what else the corpus tells, by corpus: sex (`female`, `male`), age, level, sentence …
+    """
+
+    path: str
+    name: str
+    label: str
+    speaker: str
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A labelled corpus, as it was found.
+
+    Attributes:
+        name: what it was recognised as (`CREMA-D` …), else its folder's or its file's name.
+        clips: sorted by name.
+        skipped: path and reason of each file that was left out.
+        speakers_known: False where each file had to be taken for a speaker of its own: a split by
+            speaker is then a split by file, and says little about unseen speakers.
+    """
+
+    name: str
+    clips: list[Clip]
+    skipped: list[tuple[str, str]]
+    speakers_known: bool = True
+
+
+def canonical(word: str) -> str | None:
+    """Return the label that a word or an abbreviation stands for, or None: `Fearful` → `fear`."""
+    return _LABEL_OF.get(plain(word))
+
+
+def plain(word: str) -> str:
+    """Return a label in lower case, with `_` for blanks and hyphens."""
+    return word.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def name_in(path: str, root: str) -> str:
+    """Return the name of a clip: its POSIX path relative to the corpus, without suffix."""
+    return relative(path, root).removesuffix(Path(path).suffix)
+
+
+def stem(path: str) -> str:
+    """Return the file name without folder and suffix."""
+    return Path(path).stem

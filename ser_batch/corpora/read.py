@@ -1,0 +1,96 @@
+"""Reading a labelled corpus, whichever it is."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+from ser_batch.corpora import crema_d, csv_list, emo_db, folders, ravdess, savee, tess
+from ser_batch.corpora.clips import LABELS, Clip, Corpus, name_in, stem
+from ser_batch.errors import SerBatchError
+from ser_batch.inputs.find import find
+from ser_batch.inputs.sources import Source
+from ser_batch.inputs.suffixes import suffix
+
+# Corpora that are known by their file names; each module has a NAME and `parse(path, name)`.
+OFFICIAL = (crema_d, ravdess, tess, savee, emo_db)
+LOSSY_SUFFIXES = frozenset({".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".webm"})
+
+
+def read_corpus(path: str | os.PathLike[str]) -> Corpus:
+    """Read the labelled clips of a folder or of a CSV.
+
+    A folder is a corpus of `OFFICIAL` if more than half of its audio files carry that corpus's names (of a
+    recording that is there several times, a lossless copy is read), else a folder per emotion.
+
+    Raises:
+        SerBatchError: no such path, no audio, no recognisable label, or one class only.
+    """
+    path = os.fspath(path)
+    if not Path(path).exists():
+        raise SerBatchError(f"{path}: no such folder or file; a corpus is a folder of audio or a CSV")
+    if Path(path).is_dir():
+        corpus = _read_folder(path)
+    elif suffix(path) in {".csv", ".tsv"}:
+        corpus = csv_list.read(path)
+    else:
+        raise SerBatchError(
+            f"{path}: a corpus is a folder of audio, or a CSV with the columns file,label[,speaker]"
+        )
+    if not corpus.clips:
+        raise SerBatchError(_nothing_read(path, corpus))
+    if len({clip.label for clip in corpus.clips}) == 1:
+        label, count = corpus.clips[0].label, len(corpus.clips)
+        raise SerBatchError(f"{path}: all {count} clips are labelled {label}; at least two labels are needed")
+    return replace(corpus, clips=sorted(corpus.clips, key=lambda clip: clip.name))
+
+
+def _read_folder(root: str) -> Corpus:
+    paths: list[str] = []
+    unreadable: list[tuple[str, str]] = []
+    for found in find([root]):
+        if isinstance(found, Source):
+            paths.append(found.path)
+        else:
+            unreadable.append((found.path, found.message))
+    if not paths:
+        raise SerBatchError(f"{root}: no audio file in it")
+    paths.sort(key=lambda path: (suffix(path) in LOSSY_SUFFIXES, path))
+    module = next((module for module in OFFICIAL if _share(module, paths) > 0.5), None)
+    corpus = _read_official(module, root, paths) if module else folders.read(root, paths)
+    return replace(corpus, skipped=corpus.skipped + unreadable)
+
+
+def _share(module: ModuleType, paths: Sequence[str]) -> float:
+    """Return the share of files that carry a corpus's official names."""
+    return sum(module.parse(path, "") is not None for path in paths) / len(paths)
+
+
+def _read_official(module: ModuleType, root: str, paths: Sequence[str]) -> Corpus:
+    clips: dict[tuple[str, str], Clip] = {}
+    skipped: list[tuple[str, str]] = []
+    for path in paths:
+        parsed = module.parse(path, name_in(path, root))
+        if parsed is None:
+            skipped.append((path, f"not a file name of {module.NAME}"))
+        elif isinstance(parsed, str):
+            skipped.append((path, parsed))
+        elif clips.setdefault((parsed.speaker, stem(path).lower()), parsed) is not parsed:
+            skipped.append((path, "another copy of the same recording is read"))
+    found = list(clips.values())
+    if module is crema_d:
+        found = crema_d.with_demographics(found, root)
+    return Corpus(module.NAME, found, skipped)
+
+
+def _nothing_read(path: str, corpus: Corpus) -> str:
+    count = len(corpus.skipped)
+    if Path(path).is_file():
+        return f"{path}: none of the {count} files that it lists exists, relative to its own folder"
+    names = ", ".join(module.NAME for module in OFFICIAL)
+    return (
+        f"{path}: no recognisable label on {count} audio files: neither the file names of {names}, nor "
+        f"a folder per emotion ({', '.join(LABELS)} …). Name the folders so, or give a CSV with the columns "
+        "file,label[,speaker]"
+    )

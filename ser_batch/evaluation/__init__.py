@@ -1,0 +1,1 @@
+"""Evaluation: metrics, calibration, noise tests, plots, tables for the terminal."""

@@ -1,0 +1,77 @@
+"""The pictures of a bundle, as PNG files."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_batch.evaluation import metrics
+
+DPI = 130
+
+
+def save_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Accuracy and loss over the epochs, on training and validation speakers; `history` as in history.csv."""
+    figure, (left, right) = _subplots(2, (10, 4))
+    epochs = [row["epoch"] for row in history]
+    for column, style in (("accuracy", "C0--"), ("val_accuracy", "C0-"), ("val_uar", "C2-")):
+        _line(left, epochs, history, column, style)
+    for column, style in (("loss", "C1--"), ("val_loss", "C1-")):
+        _line(right, epochs, history, column, style)
+    left.set(title="Accuracy", xlabel="epoch", ylim=(0, 1))
+    right.set(title="Loss", xlabel="epoch")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.legend()
+    _save(figure, path)
+
+
+def save_confusion(confusion: NDArray[np.int64], labels: Sequence[str], path: Path) -> None:
+    """Confusion matrix: counts, coloured by the share of the actual class."""
+    figure, (axes,) = _subplots(1, (1.5 + 0.8 * len(labels), 1 + 0.8 * len(labels)))
+    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(confusion.shape):
+        colour = "white" if share[row, column] > 0.5 else "black"
+        text = f"{confusion[row, column]}\n{share[row, column]:.0%}"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="predicted", ylabel="actual")
+    _save(figure, path)
+
+
+def save_reliability(probabilities: NDArray[np.float64], actual: NDArray[np.int64], path: Path) -> None:
+    """Reliability diagram: how often predictions of each confidence are right."""
+    figure, (axes,) = _subplots(1, (5, 4.5))
+    count, confidence, right = metrics.calibration_bins(probabilities, actual)
+    edges = np.linspace(0, 1, len(count) + 1)
+    axes.bar(edges[:-1], right, width=1 / len(count), align="edge", alpha=0.35, edgecolor="C0")
+    axes.plot([0, 1], [0, 1], "k:", linewidth=1)
+    axes.plot(confidence[count > 0], right[count > 0], "C0o-", markersize=4)
+    error = metrics.expected_calibration_error(probabilities, actual)
+    axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1), title=f"ECE {error:.3f}")
+    _save(figure, path)
+
+
+def _subplots(columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
+    # a figure made without pyplot needs no display and touches no global state
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(1, columns, squeeze=False)[0])
+
+
+def _line(
+    axes: Any, epochs: list[float], history: Sequence[Mapping[str, float]], column: str, style: str
+) -> None:
+    if column in history[0]:
+        axes.plot(epochs, [row[column] for row in history], style, label=column.replace("_", " "))
+
+
+def _save(figure: Any, path: Path) -> None:
+    figure.savefig(path, dpi=DPI)

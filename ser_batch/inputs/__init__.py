@@ -1,0 +1,1 @@
+"""Finding audio files: walk, lists, URLs, remote stores, local copies."""

@@ -1,0 +1,1 @@
+"""One run of `annotate`: plan, journal, lock, shards, tables, run.json."""

@@ -1,0 +1,247 @@
+"""The journal: an append-only record of finished files, from which a run resumes and its tables are written.
+
+One text file. Its first line holds the fingerprint of what made the results; every other line is `crc32 json`,
+the result of one file. A line that a crash cut short is ended when the journal is opened, and passed over.
+"""
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ser_batch.engine.result import Annotation, Failure, Outcome
+from ser_batch.errors import SerBatchError
+from ser_batch.inputs.sources import Source
+
+SYNC_SECONDS = 2.0  # of work that a power failure may cost
+# How the fields of a fingerprint are called where the user meets them.
+FIELDS = {
+    "root": "the folder of the recordings",
+    "model_sha256": "the network of the model (SHA-256)",
+    "results_version": "the way that ser-batch computes results (version)",
+    **{name: f"--{name}" for name in ("model", "window", "hop", "denoise")},
+}
+
+
+class Journal:
+    """Results on disk."""
+
+    def __init__(self, path: Path, fingerprint: dict[str, Any]):
+        """Open the journal at `path`, or begin it.
+
+        Raises:
+            SerBatchError: it holds the results of other settings, or is no journal.
+            OSError: it cannot be read or written.
+        """
+        self._path = path
+        self._file = path.open(
+            "a+b", buffering=0
+        )  # so that nothing is left to be written when the disk is full
+        self._end = self._file.seek(0, os.SEEK_END)
+        self._synced = True
+        self._sync_due = 0.0
+        try:
+            self._begin(fingerprint)
+            self._reader = path.open("rb")
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _begin(self, fingerprint: dict[str, Any]) -> None:
+        with self._path.open("rb") as file:
+            first = file.readline()
+            file.seek(max(0, self._end - 1))
+            last_byte = file.read(1)
+        if len(first) == self._end and _parse(first) is None:  # new, or cut short before its first result
+            self._file.truncate(0)
+            self._end = 0
+            self._write(fingerprint)
+            with suppress(OSError):  # not every file system can
+                _sync_folder(self._path.parent)
+        else:
+            _check(self._path, _parse(first), fingerprint)
+            if last_byte != b"\n":
+                self._write_bytes(b"\n")
+        self.sync()
+
+    def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Every whole result in the order of writing, and where it lies; the last one of a file counts."""
+        self._reader.seek(0)
+        return _records(self._reader)
+
+    def append(self, file: str, source: Source, outcome: Outcome) -> int:
+        """Record a file's result; returns where. Safe from a crash of this process at once, of the machine by `sync`.
+
+        Raises:
+            OSError: it cannot be written; then it is not in the journal, and those before it are.
+        """
+        result = (
+            outcome.record()
+            if isinstance(outcome, Annotation)
+            else {"stage": outcome.stage, "error": outcome.error, "message": outcome.message}
+        )
+        offset = self._end
+        self._write({"file": file, "size": source.size, "mtime_ns": source.mtime_ns, **result})
+        return offset
+
+    def outcome(self, offset: int) -> Outcome:
+        """The result that lies at `offset`."""
+        record = read_record(self._reader, offset)
+        if record is None:
+            raise SerBatchError(f"{self._path} has been damaged: run the same command again")
+        return outcome_of(record)
+
+    def _write(self, record: dict[str, Any]) -> None:
+        body = json.dumps(record, separators=(",", ":")).encode()
+        self._write_bytes(b"%08x %s\n" % (zlib.crc32(body), body))
+
+    def _write_bytes(self, line: bytes) -> None:
+        if self._synced:
+            self._synced, self._sync_due = False, time.monotonic() + SYNC_SECONDS
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:]) or 0
+        except OSError:
+            with suppress(OSError):  # else the next run will pass over the torn line
+                self._file.truncate(self._end)
+            raise
+        self._end += len(line)
+
+    def sync_when_due(self) -> None:
+        """Sync if something has been written and not synced for `SYNC_SECONDS`: call it often."""
+        if not self._synced and time.monotonic() >= self._sync_due:
+            self.sync()
+
+    def sync(self) -> None:
+        """Have everything written so far on the disk.
+
+        Raises:
+            OSError: the disk will not take it.
+            SerBatchError: the journal is no longer in its place.
+        """
+        if not _is_at(self._path, self._file.fileno()):
+            raise SerBatchError(
+                f"{self._path.parent.parent} has been deleted or moved during the run: put it back, if it was moved, "
+                "and run the same command again"
+            )
+        os.fsync(self._file.fileno())
+        self._synced = True
+
+    def close(self) -> None:
+        """Close without syncing."""
+        self._file.close()
+        self._reader.close()
+
+
+class Memory:
+    """Results in memory, for a run that nothing is to be left of."""
+
+    def __init__(self) -> None:
+        self._outcomes: list[Outcome] = []
+
+    def append(self, file: str, source: Source, outcome: Outcome) -> int:
+        """Keep a file's result; returns where."""
+        self._outcomes.append(outcome)
+        return len(self._outcomes) - 1
+
+    def outcome(self, offset: int) -> Outcome:
+        """The result that lies at `offset`."""
+        return self._outcomes[offset]
+
+    def sync_when_due(self) -> None:
+        """Nothing outlives this process."""
+
+    sync = sync_when_due
+
+
+def read_record(file: BinaryIO, offset: int) -> dict[str, Any] | None:
+    """The record that lies at `offset` of a journal, 0 for its fingerprint; None when it is damaged."""
+    file.seek(offset)
+    return _parse(file.readline())
+
+
+def peek(path: Path, fingerprint: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The results in a journal, if there is one, as `Journal.records` has them; nothing is written.
+
+    Raises:
+        SerBatchError: it holds the results of other settings, or is no journal.
+    """
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        first = _parse(file.readline())
+        if first is not None or file.read(1):  # else it was cut short before its first result
+            _check(path, first, fingerprint)
+            file.seek(0)
+            yield from _records(file)
+
+
+def outcome_of(record: dict[str, Any]) -> Outcome:
+    """The result that a record holds."""
+    if "error" in record:
+        return Failure(record["stage"], record["error"], record["message"])
+    return Annotation.from_record(record)
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The fields in which two fingerprints differ."""
+    return sorted(name for name in {*one, *other} if not _same(name, one.get(name), other.get(name)))
+
+
+def _records(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    offset = len(file.readline())
+    for line in file:
+        record = _parse(line)
+        if record is not None:
+            yield offset, record
+        offset += len(line)
+
+
+def _check(path: Path, found: dict[str, Any] | None, wanted: dict[str, Any]) -> None:
+    if found is None:
+        raise SerBatchError(f"{path} has been damaged: begin anew with --restart")
+    names = differences(found, wanted)
+    if names:
+        changes = "; ".join(
+            f"{FIELDS.get(name, name)} was {found.get(name)}, is now {wanted.get(name)}" for name in names
+        )
+        raise SerBatchError(
+            f"{path.parent.parent} holds results made with other settings ({changes}): "
+            "give another folder with -o, repeat the earlier settings, or begin anew with --restart"
+        )
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Whether an open file, by its descriptor, is the one at a path."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
+
+
+def _same(field: str, before: Any, now: Any) -> bool:
+    """Whether a field of the fingerprint is what it was; a folder may be the same by another name."""
+    if field == "root" and before and now:
+        with suppress(OSError):
+            return Path(before).samefile(now)
+    return bool(before == now)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have a folder's new entries on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """A line's record; None when it is torn."""
+    crc, _, body = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or crc != b"%08x" % zlib.crc32(body):
+        return None
+    return json.loads(body)

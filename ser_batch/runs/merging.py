@@ -1,0 +1,187 @@
+"""Joining shards: what the tasks of a job array have in their journals becomes the tables of one run."""
+
+import heapq
+import json
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ser_batch.engine.job import Options, Summary
+from ser_batch.engine.result import Outcome
+from ser_batch.errors import SerBatchError
+from ser_batch.inputs.url import redacted
+from ser_batch.runs import run_json
+from ser_batch.runs.journal import FIELDS, differences, outcome_of, read_record
+from ser_batch.runs.lock import locked
+from ser_batch.runs.run import writing
+from ser_batch.runs.shards import Place, Shard, shards_in
+from ser_batch.runs.tables import check_formats, write_tables
+
+OPEN_FILES = 64  # beside two a shard
+NAMED = 20  # shards in a message
+TOLD = ("command", "started", "platform", "counts", "audio_seconds", "wall_seconds", "exit_code")
+
+
+def merge(
+    folders: Sequence[Path],
+    output: Path,
+    formats: Sequence[str] = (),
+    allow_missing: bool = False,
+    any_root: bool = False,
+) -> Summary:
+    """Join the shards in `folders` into tables in `output`. Memory grows with the shards, not with their files.
+
+    Args:
+        folders: output folders of `annotate --shard`.
+        output: folder for the tables; may be one of `folders`.
+        formats: by default those that the first shard was written in.
+        allow_missing: go without shards that are missing or not complete.
+        any_root: the shards saw one archive, though at different places.
+
+    Raises:
+        SerBatchError: no shards, not all of them, one of them twice, shards of different settings, or a folder that
+            cannot be written.
+    """
+    began = time.time()
+    parts = _complete(folders)
+    missing = _missing(parts)
+    if missing and not allow_missing:
+        some = ", ".join(map(str, missing[:NAMED])) + (", …" if missing[NAMED:] else "")
+        raise SerBatchError(
+            f"{len(missing):,} of {len(parts) + len(missing):,} shards are missing or not complete ({some}): "
+            "run their tasks again, with the same command as before, or give --allow-missing"
+        )
+    root = _common_root(parts, any_root)
+    runs = [json.loads((place.tables / "run.json").read_text()) for place in parts.values()]
+    options = _options(runs[0], formats)
+    check_formats(options.formats)
+    summary = Summary(output, missing=len(missing))
+    with writing(output):
+        (output / ".journal").mkdir(parents=True, exist_ok=True)
+        with locked(output / ".journal" / "lock"):
+            _allow_open_files(2 * len(parts) + OPEN_FILES)
+            results = heapq.merge(*(_results(*part) for part in parts.items()), key=_order)
+            name = _absolute(root) if options.absolute else str
+            write_tables(results, name, runs[0]["model"]["labels"], options.formats, summary, options.view)
+            summary.wall_seconds = time.time() - began
+            told = [
+                {"shard": str(shard), "folder": str(place.folder), **{name: run[name] for name in TOLD}}
+                for (shard, place), run in zip(parts.items(), runs, strict=True)
+            ]
+            document = {**runs[0], **run_json.here(began), **run_json.outcome(_of_all(summary, runs))}
+            document |= {"options": asdict(options), "missing": list(map(str, missing)), "parts": told}
+            run_json.save(output / "run.json", document)
+    return summary
+
+
+def _complete(folders: Sequence[Path]) -> dict[Shard, Place]:
+    """The shards that are complete, and where each is; they are checked to be parts of one whole."""
+    parts: dict[Shard, Place] = {}
+    for folder in folders:
+        for shard in shards_in(folder):
+            place = Place(folder, shard)
+            if not (place.index.exists() and (place.tables / "run.json").exists()):
+                continue
+            other = next(iter(parts), shard)
+            if shard.count != other.count:
+                raise SerBatchError(
+                    f"shard {other} in {parts[other].folder} and shard {shard} in {folder} overlap: "
+                    "name the folders of one job array"
+                )
+            if shard in parts:
+                raise SerBatchError(
+                    f"shard {shard} is in {parts[shard].folder} and in {folder}: name one of them"
+                )
+            parts[shard] = place
+    if not parts:
+        raise SerBatchError(
+            f"no complete shards in {', '.join(map(str, folders))}: name output folders of `annotate --shard`"
+        )
+    return parts
+
+
+def _missing(parts: dict[Shard, Place]) -> list[Shard]:
+    count = next(iter(parts)).count
+    everything = (Shard(i + 1, count) for i in range(count))
+    return [shard for shard in everything if shard not in parts]
+
+
+def _common_root(parts: dict[Shard, Place], any_root: bool) -> str:
+    """The root of the first part, if all parts have been made with the same settings."""
+    fingerprints = {shard: _fingerprint(shard, place) for shard, place in parts.items()}
+    one, first = next(iter(fingerprints.items()))
+    for shard, fingerprint in fingerprints.items():
+        names = [name for name in differences(first, fingerprint) if not (any_root and name == "root")]
+        if names:
+            changes = "; ".join(
+                f"{FIELDS.get(name, name)} is {first.get(name)} in shard {one}, {fingerprint.get(name)} in {shard}"
+                for name in names
+            )
+            advice = "annotate one of them again, into another folder"
+            if names == ["root"]:
+                advice = "give --any-root if that is one archive, seen at different places"
+            raise SerBatchError(f"the shards do not belong together ({changes}): {advice}")
+    return str(first["root"])
+
+
+def _fingerprint(shard: Shard, place: Place) -> dict[str, Any]:
+    with place.journal.open("rb") as journal:
+        fingerprint = read_record(journal, 0)
+    if fingerprint is None:
+        raise _damaged(shard, place)
+    return fingerprint
+
+
+def _options(run: dict[str, Any], formats: Sequence[str]) -> Options:
+    """What a shard was asked for, as far as it bears on tables."""
+    known = {field.name for field in fields(Options)}
+    options = Options(**{name: value for name, value in run["options"].items() if name in known})
+    return replace(options, formats=formats or options.formats, shard=None)
+
+
+def _absolute(root: str) -> Callable[[str], str]:
+    above = root if root.endswith("/") else f"{root}/"  # may be a URL
+    return lambda name: redacted(root if name == "." else above + name)
+
+
+def _allow_open_files(n: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < n:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (n if hard == resource.RLIM_INFINITY else min(n, hard), hard)
+        )
+
+
+def _results(shard: Shard, place: Place) -> Iterator[tuple[str, Outcome]]:
+    """Name and result of a shard's inputs, sorted by path, read one at a time."""
+    with place.index.open() as index, place.journal.open("rb") as journal:
+        for line in index:
+            entry = json.loads(line)
+            record = entry if isinstance(entry, dict) else read_record(journal, entry)
+            if record is None or not shard.holds(record["file"]):
+                raise _damaged(shard, place)
+            yield record["file"], outcome_of(record)
+
+
+def _order(result: tuple[str, Outcome]) -> str:
+    """What sorts results as their paths do: the root itself, called `.`, comes before what is in it."""
+    return "" if result[0] == "." else result[0]
+
+
+def _of_all(summary: Summary, runs: Sequence[dict[str, Any]]) -> Summary:
+    """The summary with what the shards took, all together."""
+    return replace(
+        summary,
+        resumed=sum(run["counts"]["resumed"] for run in runs),
+        new_audio_seconds=sum(run["new_audio_seconds"] for run in runs),
+        wall_seconds=sum(run["wall_seconds"] for run in runs),
+    )
+
+
+def _damaged(shard: Shard, place: Place) -> SerBatchError:
+    return SerBatchError(
+        f"{place.journal} is damaged, or not that of shard {shard}: run its task again, with --restart"
+    )

@@ -1,0 +1,172 @@
+"""What a run is to do: every input, sorted by path, and where its result lies in the journal."""
+
+# Paths stay strings here: a million of them may be looked at, and they are kept as the system spells them.
+
+import heapq
+import os
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ser_batch.engine.result import Failure, Outcome
+from ser_batch.errors import SerBatchError
+from ser_batch.inputs.find import find
+from ser_batch.inputs.paths import absolute
+from ser_batch.inputs.sources import Source, Unreadable
+from ser_batch.inputs.url import common_folder, is_url, redacted
+from ser_batch.runs.journal import Journal, Memory
+
+NOWHERE = -1
+
+
+class Plan:
+    """The inputs of a run. Packed, since they may be millions: each takes its path and 80 bytes.
+
+    `root` is the deepest folder above all arguments, which results are named relative to; `n_found` is how many
+    inputs all shards have, and `n_failed` how many have failed, in this run or in those that it resumes;
+    `unreadable` are inputs that are no files.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[str],
+        include: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+        holds: Callable[[str], bool] | None = None,
+    ):
+        """Find the files that `paths` name or contain, or those of them whose names a shard `holds`.
+
+        `paths` are consumed one at a time; for a shard all at once, since names depend on the root.
+        """
+        self.root = ""
+        self.n_found = 0
+        self._above = ""  # the root with a slash
+        self._urls = False
+        self._files: list[bytes] = []  # path, NUL, size and mtime: they sort as the paths do
+        self.unreadable: list[Unreadable] = []
+        arguments = self._arguments(paths)
+        for item in find(list(arguments) if holds else arguments, include, exclude):
+            self.n_found += 1
+            if holds and not holds(self.name(item.path)):
+                continue
+            if isinstance(item, Source):
+                self._files.append(_pack(item))
+            else:
+                self.unreadable.append(item)
+        self._files.sort()
+        if self._urls:
+            self._files = _each_once(self._files)
+        self.unreadable.sort(key=lambda item: item.path)
+        self._offsets = array("q", [NOWHERE]) * len(self._files)
+        self.n_failed = len(self.unreadable)
+
+    def _arguments(self, paths: Iterable[str]) -> Iterator[str]:
+        for number, path in enumerate(map(absolute, paths)):
+            place = _folder(path)
+            self._urls |= is_url(path)
+            if self._urls:
+                self.root = common_folder(self.root, place) if number else place
+            else:
+                self.root = os.path.commonpath((self.root, place)) if number else place
+            self._above = os.path.join(self.root, "")
+            yield path
+
+    def __len__(self) -> int:
+        """How many inputs there are, files or not."""
+        return len(self._files) + len(self.unreadable)
+
+    def resume(self, records: Iterable[tuple[int, dict[str, Any]]], retry_failed: bool) -> int:
+        """Find each file's result among those of a journal; returns how many have one and have not changed since."""
+        failed = bytearray(len(self._files))
+        for offset, record in records:
+            i = self._index(self._above + record["file"])
+            if i is None:
+                continue
+            source = _unpack(self._files[i])
+            failed[i] = "error" in record
+            done = (source.size, source.mtime_ns) == (record["size"], record["mtime_ns"])
+            self._offsets[i] = offset if done and not (failed[i] and retry_failed) else NOWHERE
+        self.n_failed += sum(flag for flag, at in zip(failed, self._offsets, strict=True) if at != NOWHERE)
+        return len(self._files) - self._offsets.count(NOWHERE)
+
+    def todo(self) -> Iterator[Source]:
+        """The files without a result, in order."""
+        for i, offset in enumerate(self._offsets):
+            if offset == NOWHERE:
+                yield _unpack(self._files[i])
+
+    def add(self, source: Source, outcome: Outcome, journal: Journal | Memory) -> None:
+        """Record a file's result, in the journal."""
+        i = self._index(source.path)
+        assert i is not None
+        self._offsets[i] = journal.append(self.name(source.path), source, outcome)
+        self.n_failed += isinstance(outcome, Failure)
+
+    def results(self, journal: Journal | Memory) -> Iterator[tuple[str, Outcome]]:
+        """The path and result of every input, sorted by path; read from the journal one at a time."""
+        return ((path, at if isinstance(at, Failure) else journal.outcome(at)) for path, at in self.places())
+
+    def places(self) -> Iterator[tuple[str, int | Failure]]:
+        """The path of every input, sorted, and where its result lies in the journal, or why it was not found."""
+        files = (
+            (redacted(_unpack(packed).path), offset)
+            for packed, offset in zip(self._files, self._offsets, strict=True)
+        )
+        others = ((item.path, Failure("find", item.error, item.message)) for item in self.unreadable)
+        return heapq.merge(files, others, key=lambda pair: pair[0])
+
+    def name(self, path: str) -> str:
+        """What an input is called in the journal and in the tables: its path relative to the root."""
+        return redacted(path)[len(self._above) :] or "."
+
+    def _index(self, path: str) -> int | None:
+        start = _encode(redacted(path)) + b"\0"
+        i = bisect_left(self._files, start)
+        return i if i < len(self._files) and self._files[i].startswith(start) else None
+
+
+def _folder(path: str) -> str:
+    """The folder that a path names, or that the file is in that it names."""
+    if is_url(path):
+        from ser_batch.inputs.remote import folder_of
+
+        return folder_of(path)
+    return path if os.path.isdir(path) else os.path.dirname(path) or os.getcwd()
+
+
+def _encode(path: str) -> bytes:
+    """Bytes that sort as the strings do, of names that are not UTF-8, too."""
+    return path.encode("utf-8", "surrogatepass")
+
+
+def _pack(source: Source) -> bytes:
+    """A file, under the name that it can be found by: a URL has another signature next time."""
+    name = redacted(source.path)
+    packed = b"%b\0%d %d" % (_encode(name), source.size, source.mtime_ns)
+    return packed if name == source.path else b"%b %b" % (packed, _encode(source.path))
+
+
+def _unpack(packed: bytes) -> Source:
+    name, _, stamp = packed.partition(b"\0")
+    size, mtime_ns, *signed = stamp.split(b" ", 2)
+    return Source((signed or [name])[0].decode("utf-8", "surrogatepass"), int(size), int(mtime_ns))
+
+
+def _each_once(files: list[bytes]) -> list[bytes]:
+    """Sorted files without those that several URLs lead to.
+
+    Raises:
+        SerBatchError: two URLs differ only in what looks like a secret, so that their results could not be told apart.
+    """
+    once: list[bytes] = []
+    for packed in files:
+        if once and once[-1].partition(b"\0")[0] == packed.partition(b"\0")[0]:
+            if _unpack(once[-1]).path != _unpack(packed).path:
+                name = redacted(_unpack(packed).path)
+                raise SerBatchError(
+                    f"{name} is given twice, with other parameters that look like credentials: give one of them"
+                )
+            continue
+        once.append(packed)
+    return once

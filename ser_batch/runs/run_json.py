@@ -1,0 +1,108 @@
+"""`run.json`: what was run and what came out; and the fingerprint that a resume is held against."""
+
+import json
+import platform
+import sys
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ser_batch.audio.front_end import FRONT_END
+from ser_batch.engine.job import Options, Settings, Summary
+from ser_batch.inputs.url import redacted, redacted_command
+from ser_batch.model.bundle import Bundle
+from ser_batch.output.replace import Replacement
+from ser_batch.output.schema import SCHEMA_VERSION
+from ser_batch.version import __version__
+
+PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "ai-edge-litert")
+RESULTS_VERSION = 1  # raised when the same settings would give other numbers
+
+
+def fingerprint(settings: Settings, bundle: Bundle, root: str) -> dict[str, Any]:
+    """What results depend on: two runs with equal fingerprints may share a journal.
+
+    `root` is the folder that names in the journal are relative to: `a.wav` under another one is another file.
+    """
+    return {
+        "root": root,
+        "results_version": RESULTS_VERSION,
+        "model": bundle.name,
+        "model_sha256": bundle.sha256,
+        "window": settings.window,
+        "hop": settings.hop,
+        "denoise": settings.denoise,
+    }
+
+
+def write(
+    path: Path,
+    began: float,
+    root: str,
+    options: Options,
+    settings: Settings,
+    bundle: Bundle,
+    summary: Summary,
+) -> None:
+    """Write `run.json`; `root` is the folder that the names in the tables are relative to."""
+    save(
+        path,
+        {
+            **here(began),
+            "root": redacted(root),
+            "options": {**asdict(options), "denoise": settings.denoise},
+            "model": {
+                "name": bundle.name,
+                "sha256": bundle.sha256,
+                "labels": bundle.labels,
+                "temperature": bundle.temperature,
+                "denoise": bundle.denoise,
+            },
+            "front_end": FRONT_END,
+            **outcome(summary),
+        },
+    )
+
+
+def here(began: float) -> dict[str, Any]:
+    """What runs, and where; since when, in seconds since 1970."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "ser_batch": __version__,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "command": redacted_command(sys.argv),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+    }
+
+
+def outcome(summary: Summary) -> dict[str, Any]:
+    """What came out."""
+    return {
+        "counts": {
+            "files": summary.files,
+            "segments": summary.segments,
+            "silent": summary.silent,
+            "uncertain": summary.uncertain,
+            "failed": summary.failed,
+            "resumed": summary.resumed,
+        },
+        "labels": dict(sorted(summary.labels.items())),
+        "audio_seconds": round(summary.audio_seconds, 3),
+        "new_audio_seconds": round(summary.new_audio_seconds, 3),
+        "wall_seconds": round(summary.wall_seconds, 3),
+        "times_real_time": round(summary.times_real_time, 1),
+        "worker_seconds": {stage: round(seconds, 3) for stage, seconds in summary.stages.items()},
+        "exit_code": summary.exit_code,
+        "stopped": summary.stopped,
+    }
+
+
+def save(path: Path, document: dict[str, Any]) -> None:
+    """Write a `run.json`, whole or not at all."""
+    replacement = Replacement(path)
+    replacement.file.write(json.dumps(document, indent=2, default=str) + "\n")
+    replacement.close()

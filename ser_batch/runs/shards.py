@@ -1,0 +1,176 @@
+"""Shards: a part of the files for each task of a job array, kept apart from the others in one output folder."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import final
+
+from ser_batch.errors import SerBatchError, UsageError
+from ser_batch.output.replace import Replacement
+from ser_batch.runs.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """The variables in which a scheduler tells a task of a job array its number and the array's range."""
+
+    number: str
+    first: str = ""
+    last: str = ""
+    step: str = ""
+    count: str = ""
+    base: int = 1  # the first number, where no variable tells it
+
+
+SCHEDULERS = (
+    Scheduler(
+        "SLURM_ARRAY_TASK_ID",
+        "SLURM_ARRAY_TASK_MIN",
+        "SLURM_ARRAY_TASK_MAX",
+        "SLURM_ARRAY_TASK_STEP",
+        "SLURM_ARRAY_TASK_COUNT",
+    ),
+    Scheduler("SGE_TASK_ID", "SGE_TASK_FIRST", "SGE_TASK_LAST", "SGE_TASK_STEPSIZE"),
+    Scheduler("LSB_JOBINDEX", last="LSB_JOBINDEX_END", step="LSB_JOBINDEX_STEP"),
+    Scheduler("PBS_ARRAY_INDEX"),  # PBS Pro, OpenPBS
+    Scheduler("PBS_ARRAYID"),  # Torque
+    Scheduler("JOB_COMPLETION_INDEX", base=0),  # an Indexed Job of Kubernetes
+)
+
+
+@final
+@dataclass(frozen=True, slots=True, order=True)
+class Shard:
+    """Part `index` of `count`, counted from 1. Files are dealt out by a hash of their names."""
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+    @property
+    def slug(self) -> str:
+        """What its files are called."""
+        return f"{self.index}-of-{self.count}"
+
+    def holds(self, name: str) -> bool:
+        """Whether a file is in this part, by its path relative to the root: the same wherever that is mounted."""
+        digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        return int.from_bytes(digest, "big") % self.count == self.index - 1
+
+
+def parse(text: str | None, environment: Mapping[str, str] = os.environ) -> Shard | None:
+    """The shard that `I/N`, `auto` or `auto/N` means; the latter two ask the scheduler's environment.
+
+    Raises:
+        UsageError: it means none.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)/(\d+)|auto(?:/(\d+))?", text, re.ASCII)
+    if not found:
+        raise UsageError(f"--shard {text}: give I/N, such as 1/16 to 16/16, or auto in a job array")
+    index, count, told = found.groups()
+    shard = Shard(int(index), int(count)) if index else _from_scheduler(told, environment)
+    if not 1 <= shard.index <= shard.count:
+        raise UsageError(f"--shard {text}: there is no shard {shard}; they are counted from 1/N to N/N")
+    return shard
+
+
+def _from_scheduler(count: str | None, environment: Mapping[str, str]) -> Shard:
+    """The shard of a task: the number in its array's range, or the task's own number if the count is given."""
+    scheduler = next((each for each in SCHEDULERS if environment.get(each.number, "").isdecimal()), None)
+    if not scheduler:
+        names = ", ".join(each.number for each in SCHEDULERS)
+        raise UsageError(f"--shard auto: not in a job array (none of {names} is set): give --shard I/N")
+    task = int(environment[scheduler.number])
+    if count:
+        return Shard(task - scheduler.base + 1, int(count))
+    if not environment.get(scheduler.last, "").isdecimal():
+        raise UsageError(
+            f"--shard auto: {scheduler.number} does not say how many tasks there are: give --shard auto/N"
+        )
+    first = int(environment.get(scheduler.first, scheduler.base))
+    step = int(environment.get(scheduler.step, 1))
+    tasks = (int(environment[scheduler.last]) - first) // step + 1
+    if int(environment.get(scheduler.count, tasks)) != tasks:
+        raise UsageError("--shard auto: the numbers of the tasks have gaps: give --shard auto/N or I/N")
+    return Shard((task - first) // step + 1, tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run, or a shard of one, keeps its tables and, hidden, its journal, its lock and a shard's index.
+
+    The index is there when the shard is complete. Each of its lines is an input, sorted by path: where its result
+    lies in the journal, or why it could not be found.
+    """
+
+    folder: Path
+    shard: Shard | None = None
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the tables and of `run.json`."""
+        return self.folder / "shards" / self.shard.slug if self.shard else self.folder
+
+    @property
+    def journal(self) -> Path:
+        """The journal."""
+        return self._hidden("journal")
+
+    @property
+    def lock(self) -> Path:
+        """What is locked while the journal and the tables are written."""
+        return self._hidden("lock") if self.shard else self.folder / ".journal" / "lock"
+
+    @property
+    def index(self) -> Path:
+        """What tells that a shard is complete."""
+        return self._hidden("index")
+
+    def _hidden(self, kind: str) -> Path:
+        return self.folder / ".journal" / (f"shard-{self.shard.slug}.{kind}" if self.shard else f"run.{kind}")
+
+    def make(self) -> None:
+        """Make the folders.
+
+        Raises:
+            SerBatchError: the output folder holds shards of another count, which would overlap with this one.
+            OSError: they cannot be made.
+        """
+        self.journal.parent.mkdir(parents=True, exist_ok=True)
+        others = shards_in(self.folder) if self.shard else []
+        if self.shard and others and others[0].count != self.shard.count:
+            raise SerBatchError(
+                f"{self.folder} holds shard {others[0]}, and this is shard {self.shard}: give another folder with -o; "
+                f"or, if single tasks of an array are run again, --shard auto/{others[0].count} or I/{others[0].count}"
+            )
+        self.tables.mkdir(parents=True, exist_ok=True)
+
+    def begin(self) -> None:
+        """A shard is not complete any more."""
+        if self.shard:
+            self.index.unlink(missing_ok=True)
+
+    def finish(self, plan: Plan) -> None:
+        """A shard is complete."""
+        if not self.shard:
+            return
+        index = Replacement(self.index)
+        for path, at in plan.places():
+            entry = at if isinstance(at, int) else {"file": plan.name(path), **asdict(at)}
+            index.file.write(json.dumps(entry) + "\n")
+        index.close()
+
+
+def shards_in(folder: Path) -> list[Shard]:
+    """The shards that have a journal in an output folder, complete or not."""
+    names = (path.name for path in (folder / ".journal").glob("shard-*.journal"))
+    found = (re.fullmatch(r"shard-(\d+)-of-(\d+)\.journal", name, re.ASCII) for name in names)
+    return sorted(Shard(int(match[1]), int(match[2])) for match in found if match)

@@ -1,0 +1,108 @@
+"""`annotate -o -`: rows as JSON lines, written as they come: no folder, no journal, no results in memory."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from ser_batch.engine import engines, processes
+from ser_batch.engine.job import Options, Summary
+from ser_batch.engine.result import Failure
+from ser_batch.errors import SerBatchError, UsageError
+from ser_batch.inputs.find import find
+from ser_batch.inputs.paths import absolute
+from ser_batch.inputs.sources import Source
+from ser_batch.inputs.url import redacted
+from ser_batch.output.schema import Schema
+from ser_batch.runs.progress import Progress, Work
+from ser_batch.runs.rows import rows
+from ser_batch.runs.run import interruptible, prepare
+from ser_batch.runs.signals import stop_on_signal
+from ser_batch.runs.tables import count
+
+
+def stream(paths: Iterable[str], output: int, options: Options, progress: Progress) -> Summary:
+    """Annotate files as they are named, and write their rows in the order in which they are done.
+
+    A file's segments come first, each a line, and then the file, which says that they are complete. A failure is a
+    line, too. `type` tells which it is. Files are called as they were named, or found in what was named.
+
+    Args:
+        paths: files and directories; consumed as workers become free.
+        output: file descriptor to write to. If nobody reads it any more, the end comes early, but is no error.
+        options: as for `run`, save those that are about a folder.
+        progress: is told of each file.
+
+    Raises:
+        SerBatchError: nothing can be done, too many files have failed, or the output cannot be written.
+    """
+    if options.shard:
+        raise UsageError("--shard needs a folder for its tables: name one with -o")
+    bundle, settings = prepare(options, progress)
+    engine = engines.chosen(options)
+    schema = Schema(bundle.labels, options.top_k)
+    summary = Summary(Path("-"))
+
+    def failed(path: str, failure: Failure) -> None:
+        summary.failed += 1
+        told = {"stage": failure.stage, "error": failure.error, "message": failure.message}
+        _write(output, [{"type": "failure", "file": redacted(path), **told}])
+
+    def sources() -> Iterator[Source]:
+        named = map(absolute, paths) if options.absolute else paths
+        for item in find(named, options.include, options.exclude):
+            if isinstance(item, Source):
+                yield item
+            else:
+                failed(item.path, Failure("find", item.error, item.message))
+
+    def stopped() -> bool:
+        if signalled.is_set():
+            progress.stopping()
+        return signalled.is_set() or summary.failed > options.failures_allowed
+
+    try:
+        with interruptible(summary):
+            found = sources()
+            first = list(islice(found, options.jobs or processes.cores()))
+            if not first and not summary.failed:
+                raise SerBatchError("no audio files: check the paths, --include and --exclude")
+            progress.begin(Work(0, 0, {}, (), bundle.labels, redacted))
+            with (
+                stop_on_signal() as signalled,
+                closing(
+                    engine(chain(first, found), settings, len(first), options.timeout, stopped, progress.hear)
+                ) as results,
+            ):
+                for source, outcome in results:
+                    progress.advance(source, outcome)
+                    if isinstance(outcome, Failure):
+                        failed(source.path, outcome)
+                        continue
+                    file, segments = rows(redacted(source.path), outcome, bundle.labels, options.view)
+                    lines = [{"type": "segment", **schema.record(segment)} for segment in segments]
+                    _write(output, [*lines, {"type": "file", **schema.record(file)}])
+                    count(file, summary)
+                    summary.worked(outcome)
+            summary.interrupted = signalled.is_set()
+    except BrokenPipeError:  # the reader has had enough
+        return Summary(summary.folder)
+    if summary.failed > options.failures_allowed:
+        raise SerBatchError(f"stopped: {summary.failed} failed, which is more than was allowed")
+    return summary
+
+
+def _write(output: int, lines: Iterable[dict[str, Any]]) -> None:
+    """Write lines to a file descriptor at once: what nobody reads is left in no buffer."""
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    data = memoryview(text.encode(errors="backslashreplace"))
+    try:
+        while data:
+            data = data[os.write(output, data) :]
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise SerBatchError(f"cannot write to stdout ({error.strerror})") from error

@@ -1,0 +1,1 @@
+"""Training: networks, batches, fitting, export, model cards."""
