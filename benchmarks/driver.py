@@ -30,7 +30,7 @@ from ser_batch.model.bundle import load_bundle
 from ser_batch.runs.merging import merge
 from ser_batch.runs.plan import Plan
 from ser_batch.runs.progress import Work
-from ser_batch.runs.run import run, settings_of
+from ser_batch.runs.run import resolve_settings, run
 from ser_batch.runs.shards import Shard
 from tests.running import ROOT, many_files
 
@@ -61,7 +61,7 @@ def main() -> None:
         for windows, jobs in ((SHORT, 2), (SHORT, 64), (LONG, 2)):
             driver(costs, scratch / "in", scratch / f"{windows} {jobs}", windows, jobs)
         merging(costs, scratch / "in", scratch / "shards")
-    with processes.for_children(), ProcessPoolExecutor(1, mp_context=processes.SPAWN) as executor:
+    with processes.child_environment(), ProcessPoolExecutor(1, mp_context=processes.SPAWN) as executor:
         costs |= executor.submit(worker).result()
     COSTS.parent.mkdir(parents=True, exist_ok=True)
     COSTS.write_text(json.dumps(costs, indent=2))
@@ -116,7 +116,7 @@ def worker() -> Costs:
 
     costs: Costs = {}
     with timed(costs, "worker, loading the model") as n:
-        annotator = Worker(settings_of(Options(), load_bundle(Options().model)))
+        annotator = Worker(resolve_settings(Options(), load_bundle(Options().model)))
         n.append(1)
     speech, rate = soundfile.read(SPEECH, dtype="int16")
     speech = np.tile(speech, -(-61 * rate // len(speech)))
@@ -171,7 +171,7 @@ def a_file(began: tuple[float, float], ended: tuple[float, float], files: int) -
 
 def instant(pipe: Connection, settings: Settings, parent: int) -> None:
     """The life of a worker process that annotates in no time."""
-    processes.follow(parent)
+    processes.exit_with_parent(parent)
     answer = made_up(int(os.environ["WINDOWS"]))
     pipe.send(None)
     with suppress(EOFError):

@@ -74,10 +74,10 @@ def worker() -> Loop:
     from ser_batch.engine.job import Options
     from ser_batch.engine.worker import Worker
     from ser_batch.model.bundle import load_bundle
-    from ser_batch.runs.run import settings_of
+    from ser_batch.runs.run import resolve_settings
 
     options = Options(denoise="gate")
-    return Worker(settings_of(options, load_bundle(options.model))).annotate
+    return Worker(resolve_settings(options, load_bundle(options.model))).annotate
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ def main() -> None:
     where = shared.where("soundfile", "soxr", "ai-edge-litert")
     with (
         on_cores(1),
-        processes.for_children(),
+        processes.child_environment(),
         ProcessPoolExecutor(1, mp_context=processes.SPAWN) as executor,
     ):
         times = executor.submit(measured, rounds).result()
@@ -93,7 +93,7 @@ def all_of(folder: Path) -> dict[str, Callable[[], Any]]:
     from ser_batch.engine.worker import Worker
     from ser_batch.model.bundle import load_bundle
     from ser_batch.model.runtime import Network
-    from ser_batch.runs.run import settings_of
+    from ser_batch.runs.run import resolve_settings
 
     speech = np.tile(shared.speech(), 2)
     window = speech[: 3 * RATE].copy()
@@ -107,7 +107,7 @@ def all_of(folder: Path) -> dict[str, Callable[[], Any]]:
 
     def working(path: Path, denoise: str, model: str = "crema-d") -> Callable[[], Any]:
         options = Options(model=model, denoise=denoise)
-        annotate = Worker(settings_of(options, load_bundle(model))).annotate
+        annotate = Worker(resolve_settings(options, load_bundle(model))).annotate
         return lambda: annotate(str(path))
 
     whats: dict[str, Callable[[], Any]] = {}

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_batch.engine.job import Options
-from ser_batch.engine.ray.actor import NodeWorker, packed
+from ser_batch.engine.ray.actor import AnnotationActor, bundle_files
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.sources import Source
 from ser_batch.model.bundle import load_bundle
 from ser_batch.output.schema import Schema
 from ser_batch.runs.rows import rows
-from ser_batch.runs.run import settings_of
+from ser_batch.runs.run import resolve_settings
 from ser_batch.version import __version__
 
 if TYPE_CHECKING:
@@ -57,14 +57,14 @@ def annotate_dataset(
     import ray
 
     bundle = load_bundle(model)
-    settings = settings_of(Options(**options), bundle)
+    settings = resolve_settings(Options(**options), bundle)
     schema = Schema(bundle.labels)
     there = sorted({*_columns(schema, segments)} & {*(ds.columns() or ())})
     if there:
         raise SerBatchError(f"the dataset has columns {', '.join(there)} already: rename them before")
     return ds.map_batches(
         _Annotate,
-        fn_constructor_args=((packed(bundle), settings, timeout, __version__), schema, segments),
+        fn_constructor_args=((bundle_files(bundle), settings, timeout, __version__), schema, segments),
         concurrency=actors or (1, max(1, int(ray.cluster_resources().get("CPU", 1)))),
         num_cpus=1,
         batch_size=batch_size,
@@ -76,7 +76,7 @@ class _Annotate:
     """The step in one actor."""
 
     def __init__(self, worker: tuple[Any, ...], schema: Schema, segments: bool):
-        self._worker = NodeWorker(*worker)
+        self._worker = AnnotationActor(*worker)
         self._schema, self._segments = schema, segments
 
     def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":

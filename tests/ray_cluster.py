@@ -41,5 +41,5 @@ def actors(at_work=""):
     return {
         int(entry.name): int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and command_of(entry.name).startswith(f"ray::NodeWorker{at_work}")
+        if entry.name.isdigit() and command_of(entry.name).startswith(f"ray::AnnotationActor{at_work}")
     }

@@ -17,7 +17,7 @@ from ser_batch.model.bundle import load_bundle
 from ser_batch.runs import run_json
 from ser_batch.runs.journal import Journal
 from ser_batch.runs.plan import Plan
-from ser_batch.runs.run import settings_of
+from ser_batch.runs.run import resolve_settings
 
 SER_BATCH = [sys.executable, "-m", "ser_batch"]
 TABLES = ("files.csv", "segments.csv", "failures.csv")
@@ -137,11 +137,11 @@ def pretend_done(audio, out):
     bundle = load_bundle("crema-d")
     plan = Plan([str(audio)])
     (out / ".journal").mkdir(parents=True)
-    fingerprint = run_json.fingerprint(settings_of(Options(), bundle), bundle, plan.root)
+    fingerprint = run_json.fingerprint(resolve_settings(Options(), bundle), bundle, plan.root)
     journal = Journal(out / ".journal" / "run.journal", fingerprint)
     starts, speech = np.array([0, 24_000]), np.array([9_000, 8_000], np.int32)
     shares = np.random.default_rng(0).multinomial(10_000, [1 / 6] * 6, (1_000, 2)).astype(np.int32)
-    for k, source in enumerate(plan.todo()):
+    for k, source in enumerate(plan.pending()):
         annotation = Annotation(16_000, starts, starts + 48_000, shares[k % 1_000], speech)
         journal.append(plan.name(source.path), source, annotation)
     journal.close()

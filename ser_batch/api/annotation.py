@@ -12,10 +12,11 @@ from ser_batch.errors import SerBatchError, UsageError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ser_batch.engine.job import Options, Summary
+    from ser_batch.engine.job import Options
     from ser_batch.model.bundle import Bundle
-    from ser_batch.runs.dataframe import Frame
+    from ser_batch.runs.dataframe import DataFrameBuilder
     from ser_batch.runs.progress import Progress
+    from ser_batch.runs.summary import Summary
 
 ABOUT_A_FOLDER = {"formats", "restart", "retry_failed", "shard", "work_dir"}
 
@@ -66,14 +67,14 @@ def annotate(
     from ser_batch.engine.job import Options
     from ser_batch.model.bundle import load_bundle
     from ser_batch.output.schema import Schema
-    from ser_batch.runs.dataframe import Frame
-    from ser_batch.runs.in_memory import collect
+    from ser_batch.runs.dataframe import DataFrameBuilder
+    from ser_batch.runs.in_memory import annotate_in_memory
 
     if level not in ("segments", "files"):
         raise UsageError(f"unknown level {level!r}: choose segments or files")
     asked = Options(**options)
     bundle = load_bundle(asked.model)
-    frame = Frame(Schema(bundle.labels, asked.top_k), level == "segments")
+    frame = DataFrameBuilder(Schema(bundle.labels, asked.top_k), level == "segments")
     if output is not None:
         summary = _run(paths, output, asked, _shown(progress), frame)
     elif needless := ABOUT_A_FOLDER & options.keys():
@@ -81,7 +82,9 @@ def annotate(
             f"{', '.join(sorted(needless))}: only with a folder for the tables: name one as output"
         )
     else:
-        summary = collect([os.fspath(path) for path in listed(paths)], asked, _shown(progress), frame)
+        summary = annotate_in_memory(
+            [os.fspath(path) for path in listed(paths)], asked, _shown(progress), frame
+        )
     if summary.interrupted:
         raise KeyboardInterrupt
     if summary.stopped:
@@ -150,16 +153,16 @@ def _run(
     output: PathLike,
     options: "Options",
     progress: "Progress",
-    frame: "Frame | None" = None,
+    frame: "DataFrameBuilder | None" = None,
 ) -> "Summary":
-    from ser_batch.runs.mirror import stored
+    from ser_batch.runs.mirror import mirrored_output
     from ser_batch.runs.run import run
 
-    with stored(os.fspath(output), options) as folder:
+    with mirrored_output(os.fspath(output), options) as folder:
         return run([os.fspath(path) for path in listed(paths)], folder, options, progress, frame)
 
 
-def _finished(frame: "Frame", bundle: "Bundle", summary: "Summary") -> "DataFrame":
+def _finished(frame: "DataFrameBuilder", bundle: "Bundle", summary: "Summary") -> "DataFrame":
     """The DataFrame, with what is known about its making; failures are not passed over in silence."""
     from ser_batch.runs import run_json
 
@@ -170,12 +173,12 @@ def _finished(frame: "Frame", bundle: "Bundle", summary: "Summary") -> "DataFram
             f"the first: {first['file']}: {first['stage']}: {first['message']}",
             stacklevel=3,
         )
-    made = frame.made()
+    made = frame.build()
     made.attrs = {
         "root": summary.root,
         "model": bundle.name,
         "model_sha256": bundle.sha256,
-        **run_json.outcome(summary),
+        **run_json.summary_fields(summary),
         "failures": frame.failures,
     }
     return made

@@ -106,9 +106,9 @@ class Annotator:
 
     def _frame(self, name: str, annotation: "Annotation") -> "DataFrame":
         from ser_batch.output.schema import Schema
-        from ser_batch.runs.dataframe import Frame
+        from ser_batch.runs.dataframe import DataFrameBuilder
         from ser_batch.runs.rows import rows
 
-        frame = Frame(Schema(self.model.labels))
+        frame = DataFrameBuilder(Schema(self.model.labels))
         frame.write(*rows(name, annotation, self.model.labels))
-        return frame.made()
+        return frame.build()

@@ -218,7 +218,7 @@ def _table(corpus: PathLike, denoise: str, jobs: int | None, progress: bool) -> 
 
     from ser_batch.corpora.feature_table import FeatureTable
     from ser_batch.corpora.read import read_corpus
-    from ser_batch.engine.processes import cores
+    from ser_batch.engine.processes import default_jobs
     from ser_batch.training.feature_extraction import extract_table
 
     if Path(corpus).suffix == ".npz":
@@ -228,7 +228,7 @@ def _table(corpus: PathLike, denoise: str, jobs: int | None, progress: bool) -> 
         return tqdm(results, desc="features", total=total, unit="clip", disable=None if progress else True)
 
     found = read_corpus(corpus)
-    table, failed = extract_table(found, denoise, jobs or cores(), bar)
+    table, failed = extract_table(found, denoise, jobs or default_jobs(), bar)
     said = [f"left out: {path}: {reason}" for path, reason in [*found.skipped, *failed]]
     if not found.speakers_known:
         said.append(

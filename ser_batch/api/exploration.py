@@ -41,7 +41,7 @@ def explore(
     from ser_batch.corpora.joining import join
     from ser_batch.corpora.mapping import read_mapping
     from ser_batch.corpora.read import read_corpus
-    from ser_batch.engine.processes import cores, for_each
+    from ser_batch.engine.processes import default_jobs, map_files
     from ser_batch.exploration.material import Material, from_table, relabelled
     from ser_batch.exploration.page import write_page
 
@@ -56,5 +56,5 @@ def explore(
     def bar(results: Any, total: int) -> Any:
         return tqdm(results, desc="clips", total=total, unit="clip", disable=None if progress else True)
 
-    qualities = for_each(paths, measure, jobs or cores(), bar)
+    qualities = map_files(paths, measure, jobs or default_jobs(), bar)
     return write_page(Material(found, qualities), Path(output), seed)

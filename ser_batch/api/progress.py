@@ -4,7 +4,7 @@ import warnings
 
 from ser_batch.engine.result import Annotation, Failure
 from ser_batch.inputs.sources import Source
-from ser_batch.runs.progress import Meter, Progress, Work
+from ser_batch.runs.progress import Progress, ProgressEstimate, Work
 
 
 class Bar(Progress):
@@ -21,7 +21,7 @@ class Bar(Progress):
         """Start the clock."""
         from tqdm.auto import tqdm
 
-        self._meter = Meter(work)
+        self._meter = ProgressEstimate(work)
         self._bar = tqdm(
             desc="annotate", total=round(self._meter.seconds_left), unit="s", disable=not self._shown
         )
@@ -32,9 +32,9 @@ class Bar(Progress):
         self._bar.set_postfix(files=self._meter.done, failed=self._meter.failed, refresh=False)
         self._show()
 
-    def hear(self, source: Source, seconds: float) -> None:
+    def file_progress(self, source: Source, seconds: float) -> None:
         """Count so much of a file in work."""
-        self._meter.hear(source, seconds)
+        self._meter.file_progress(source, seconds)
         self._show()
 
     def _show(self) -> None:

@@ -7,6 +7,7 @@ import click
 
 from ser_batch.cli.events import LOG_JSON, emit
 from ser_batch.errors import SerBatchError
+from ser_batch.runs.exit_codes import INTERRUPTED
 from ser_batch.version import __version__
 
 COMMANDS = {
@@ -66,7 +67,7 @@ def _shown(error: BaseException) -> click.ClickException:
     if isinstance(error, click.ClickException):
         return error
     shown = click.ClickException(str(error) or "interrupted")
-    shown.exit_code = getattr(error, "exit_code", 130)  # type: ignore[misc]
+    shown.exit_code = getattr(error, "exit_code", INTERRUPTED)  # type: ignore[misc]
     return shown
 
 

@@ -152,8 +152,8 @@ def command(
     from ser_batch.engine.job import Options
     from ser_batch.inputs.lists import read_list, read_manifest
     from ser_batch.inputs.url import is_url, redacted
-    from ser_batch.runs.dry_run import preview
-    from ser_batch.runs.mirror import stored, work_folder
+    from ser_batch.runs.dry_run import estimate_run
+    from ser_batch.runs.mirror import local_folder, mirrored_output
     from ser_batch.runs.run import run
 
     if quiet and (verbose or log_json):
@@ -184,10 +184,10 @@ def command(
     progress = chosen(quiet, verbose, log_json)
     if dry_run:
         with progress:
-            plan = preview(inputs, work_folder(output, asked.work_dir), asked, progress)
+            plan = estimate_run(inputs, local_folder(output, asked.work_dir), asked, progress)
         progress.plan(plan, "stdout" if output == "-" else redacted(output))
         return
-    with stored(output, asked) as folder:
+    with mirrored_output(output, asked) as folder:
         with progress:
             summary = run(inputs, folder, asked, progress)
             summary.url = redacted(output) if is_url(output) else ""

@@ -16,13 +16,13 @@ from rich.table import Table
 from ser_batch.cli import summaries
 from ser_batch.cli.events import emit
 from ser_batch.cli.summaries import BAR_WIDTH, again, count, duration
-from ser_batch.engine.job import Summary
 from ser_batch.engine.result import Annotation, Failure
 from ser_batch.inputs.sources import Source
 from ser_batch.inputs.url import redacted_command
-from ser_batch.runs.dry_run import Preview
-from ser_batch.runs.progress import Meter, Progress, Work
+from ser_batch.runs.dry_run import DryRun
+from ser_batch.runs.progress import Progress, ProgressEstimate, Work
 from ser_batch.runs.rows import rows
+from ser_batch.runs.summary import Summary
 
 LINE_SECONDS = 5.0, 60.0  # between lines: in the first minute, and in a run of hours
 FRAME_SECONDS = 0.1
@@ -55,7 +55,7 @@ class Quiet(Progress):
         if summary.stopped:
             self._say_all(summaries.unfinished(summary))
 
-    def plan(self, plan: Preview, output: str) -> None:
+    def plan(self, plan: DryRun, output: str) -> None:
         """What a dry run found."""
         self._say_all(summaries.planned(plan, output))
 
@@ -89,7 +89,7 @@ class Lines(Quiet):
 
     def begin(self, work: Work) -> None:
         """Start the clock."""
-        self.meter = Meter(work)
+        self.meter = ProgressEstimate(work)
         self._due = time.monotonic() + self.pause()
         for item in work.unreadable:
             self.failed(work.name(item.path), Failure("find", item.error, item.message))
@@ -103,9 +103,9 @@ class Lines(Quiet):
         elif self.verbose:
             self.annotated(file, outcome)
 
-    def hear(self, source: Source, seconds: float) -> None:
+    def file_progress(self, source: Source, seconds: float) -> None:
         """Count so much of a file in work."""
-        self.meter.hear(source, seconds)
+        self.meter.file_progress(source, seconds)
 
     def failed(self, file: str, failure: Failure) -> None:
         """A file has no annotation."""
@@ -248,7 +248,7 @@ class Events(Lines):
         """Event `stopping`."""
         emit("stopping")
 
-    def plan(self, plan: Preview, output: str) -> None:
+    def plan(self, plan: DryRun, output: str) -> None:
         """Event `plan`."""
         emit("plan", **members(plan), output=output, exit_code=0)
 
@@ -262,7 +262,7 @@ class Events(Lines):
         """The summary has it."""
 
 
-def state(meter: Meter) -> str:
+def state(meter: ProgressEstimate) -> str:
     """Time left, audio, failures, speed, files: what matters most first, since a terminal may be narrow."""
     left = meter.time_left
     parts = [
@@ -275,6 +275,6 @@ def state(meter: Meter) -> str:
     return ", ".join(filter(None, parts))
 
 
-def members(record: Summary | Preview) -> dict[str, Any]:
+def members(record: Summary | DryRun) -> dict[str, Any]:
     """The fields of a dataclass, as they are."""
     return {field.name: getattr(record, field.name) for field in fields(record)}

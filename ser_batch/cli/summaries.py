@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from rich.table import Column, Table
 from rich.text import Text
 
-from ser_batch.engine.job import Summary
 from ser_batch.inputs.url import redacted_command
-from ser_batch.runs.dry_run import Preview
+from ser_batch.runs.dry_run import DryRun
+from ser_batch.runs.summary import Summary
 
 Line = tuple[str | Table, str]
 
@@ -58,7 +58,7 @@ def unfinished(summary: Summary) -> Iterator[Line]:
     yield again(sys.argv), PLAIN
 
 
-def planned(plan: Preview, output: str) -> Iterator[Line]:
+def planned(plan: DryRun, output: str) -> Iterator[Line]:
     """What a dry run found."""
     before = f", beside {plan.done_before:,} done before" if plan.done_before else ""
     yield f"{count(plan.files, 'file')} to annotate ({megabytes(plan.bytes)}){before}", MAIN

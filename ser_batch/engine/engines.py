@@ -15,7 +15,7 @@ Engine = Callable[
 ]
 
 
-def chosen(options: Options) -> Engine:
+def select_engine(options: Options) -> Engine:
     """The engine that was asked for; it is called as `ser_batch.engine.pool.annotate` is.
 
     Raises:

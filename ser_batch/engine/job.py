@@ -1,20 +1,14 @@
-"""A run of `annotate` from outside: what was asked for, and what came out."""
+"""The options of one run of `annotate`, and the settings that change a result."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from ser_batch.audio.front_end import WINDOW_SECONDS
-from ser_batch.engine.result import Annotation
-from ser_batch.engine.stopwatch import STAGES
-
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class RowOptions:
     """How results are shown, which changes none of them: neighbours of one label joined, labels left out that are
     less probable than `min_confidence`, and the `top_k` labels of each row.
     """
@@ -54,9 +48,9 @@ class Options:
     top_k: int = 1
 
     @property
-    def view(self) -> View:
-        """How the results are shown."""
-        return View(self.merge_consecutive, self.min_confidence, self.top_k)
+    def row_options(self) -> RowOptions:
+        """The options that shape the rows of the tables."""
+        return RowOptions(self.merge_consecutive, self.min_confidence, self.top_k)
 
     @property
     def failures_allowed(self) -> float:
@@ -74,56 +68,3 @@ class Settings:
     window: float
     hop: float
     denoise: str
-
-
-@dataclass(slots=True)
-class Summary:
-    """What came out of a run. `labels` counts files; audio and wall time are in seconds.
-
-    `stages` are the seconds that the workers spent on each of `ser_batch.engine.stopwatch.STAGES`.
-
-    `interrupted` and `stopped`, which says why, tell that some files have not been tried: no tables were written.
-    `missing` is how many shards a merge has gone without; `url` is where the folder has been copied to; `root` is the
-    folder that the names in the tables are relative to.
-    """
-
-    folder: Path
-    files: int = 0
-    segments: int = 0
-    silent: int = 0
-    uncertain: int = 0
-    failed: int = 0
-    resumed: int = 0
-    audio_seconds: float = 0.0
-    new_audio_seconds: float = 0.0
-    wall_seconds: float = 0.0
-    labels: Counter[str] = field(default_factory=Counter)
-    stages: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-    interrupted: bool = False
-    stopped: str = ""
-    missing: int = 0
-    report: Path | None = None
-    url: str = ""
-    root: str = ""
-
-    def worked(self, annotation: Annotation) -> None:
-        """Count what the workers did in this run."""
-        self.new_audio_seconds += annotation.duration
-        for stage, seconds in zip(STAGES, annotation.seconds, strict=True):
-            self.stages[stage] += seconds
-
-    @property
-    def times_real_time(self) -> float:
-        """Seconds of audio annotated by this run in each second of it."""
-        return self.new_audio_seconds / self.wall_seconds if self.wall_seconds else 0.0
-
-    @property
-    def exit_code(self) -> int:
-        """0 all annotated, 1 none could be or too many failed, 3 some failed or are missing, 130 interrupted."""
-        if self.interrupted:
-            return INTERRUPTED
-        if self.stopped:
-            return 1
-        if self.failed or self.missing:
-            return 3 if self.files else 1
-        return 0

@@ -176,7 +176,7 @@ class _Process:
     def _start(self) -> None:
         for pause in (1, 5, 25):
             try:
-                with processes.for_children(signal.SIGINT, signal.SIGTERM):
+                with processes.child_environment(signal.SIGINT, signal.SIGTERM):
                     return self._process.start()
             except OSError as error:  # the machine has no room for a process: it may have in a while
                 reason = error.strerror
@@ -251,7 +251,7 @@ class _Process:
 
 def _serve(pipe: Connection, settings: Settings, parent: int) -> None:
     """The life of a worker process: None says that it is ready, seconds of audio are signs of life."""
-    processes.follow(parent)
+    processes.exit_with_parent(parent)
     # decoders write about damaged files to both, where the parent draws its progress or writes results
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 Bar = Callable[[Iterator[Result], int], Iterator[Result]]
 
 
-def cores() -> int:
+def default_jobs() -> int:
     """How many processors this process may use: its affinity, or what a scheduler granted if that is less."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
@@ -37,7 +37,7 @@ def cores() -> int:
 
 
 @contextmanager
-def for_children(*deaf_to: signal.Signals) -> Iterator[None]:
+def child_environment(*deaf_to: signal.Signals) -> Iterator[None]:
     """Processes that are started in here use one numerical thread each, and never get some signals.
 
     A terminal and a scheduler send Ctrl-C and SIGTERM to the whole group: it is for the parent to decide. Nor do they
@@ -63,17 +63,19 @@ def for_children(*deaf_to: signal.Signals) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def for_each(
+def map_files(
     paths: Sequence[str], function: Callable[[str], Result], jobs: int, bar: Bar[Result]
 ) -> list[Result]:
     """What a function makes of each file, in `jobs` processes; `bar` wraps the iterator, given their number."""
-    with ProcessPoolExecutor(jobs, mp_context=SPAWN, initializer=follow, initargs=(os.getpid(),)) as executor:
-        with for_children(signal.SIGINT):
+    with ProcessPoolExecutor(
+        jobs, mp_context=SPAWN, initializer=exit_with_parent, initargs=(os.getpid(),)
+    ) as executor:
+        with child_environment(signal.SIGINT):
             results = executor.map(function, paths, chunksize=CHUNK_FILES)
         return list(bar(results, len(paths)))
 
 
-def follow(parent: int) -> None:
+def exit_with_parent(parent: int) -> None:
     """Have the kernel kill this process when its parent, a process id, ends: also if it is stopped, or hangs."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before

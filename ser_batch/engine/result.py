@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ser_batch.engine.stopwatch import STAGES
 
-SHARE = 10_000  # probabilities and speech ratios are counted in ten-thousandths: the same numbers everywhere
+SCALE = 10_000  # probabilities and speech ratios are counted in ten-thousandths: the same numbers everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class Failure:
 Outcome = Annotation | Failure
 
 
-def in_shares(probabilities: NDArray[np.floating]) -> NDArray[np.int32]:
+def to_ten_thousandths(probabilities: NDArray[np.floating]) -> NDArray[np.int32]:
     """Probabilities `[labels]` in ten-thousandths that sum to 10,000; the largest takes up the rounding."""
-    shares = np.rint(probabilities * SHARE).astype(np.int32)
-    shares[shares.argmax()] += SHARE - shares.sum()
+    shares = np.rint(probabilities * SCALE).astype(np.int32)
+    shares[shares.argmax()] += SCALE - shares.sum()
     return shares

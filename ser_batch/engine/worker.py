@@ -14,7 +14,7 @@ from ser_batch.audio.decoding.common import DecodeError
 from ser_batch.audio.decoding.decode import blocks
 from ser_batch.audio.windows import windows
 from ser_batch.engine.job import Settings
-from ser_batch.engine.result import SHARE, Annotation, Failure, Outcome, in_shares
+from ser_batch.engine.result import SCALE, Annotation, Failure, Outcome, to_ten_thousandths
 from ser_batch.engine.stopwatch import Stopwatch
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.remote import explained
@@ -117,7 +117,7 @@ class Worker:
                     f"more than {MOST_WINDOWS:,} windows: split the file, or give a longer --hop"
                 )
             self._watch.lap("decode")
-            heard = round(SHARE * speech_ratio(window.samples))
+            heard = round(SCALE * speech_ratio(window.samples))
             starts.append(window.start)
             ends.append(window.end)
             speech.append(heard)
@@ -145,7 +145,7 @@ class Worker:
         self._watch.lap("network")
         if not np.isfinite(logits).all():
             raise SerBatchError("the network's answer is not a number: the model is broken, train it again")
-        return in_shares(softmax(logits, self._temperature))
+        return to_ten_thousandths(softmax(logits, self._temperature))
 
 
 def _may_pass(error: Exception, pause: float) -> bool:

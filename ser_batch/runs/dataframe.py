@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FAILURES_KEPT = 1_000  # what is in `attrs` is copied with each step of pandas
 
 
-class Frame:
+class DataFrameBuilder:
     """Takes the files in order, each with its segments, as the writers of formats do; kept as an array a column.
 
     `failures` are the first rows of `failures.csv`.
@@ -41,8 +41,8 @@ class Frame:
         if len(self.failures) < FAILURES_KEPT:
             self.failures.append({"file": in_utf8(file), "stage": stage, "error": error, "message": message})
 
-    def made(self) -> "DataFrame":
-        """The DataFrame."""
+    def build(self) -> "DataFrame":
+        """Return the DataFrame."""
         import pandas as pd
 
         columns: dict[str, Any] = {

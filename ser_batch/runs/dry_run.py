@@ -16,11 +16,12 @@ from ser_batch.engine.result import Annotation
 from ser_batch.inputs.sources import Source
 from ser_batch.inputs.url import redacted
 from ser_batch.runs import run_json
-from ser_batch.runs.journal import peek
+from ser_batch.runs.journal import read_journal
+from ser_batch.runs.output_folder import OutputFolder
 from ser_batch.runs.plan import Plan
-from ser_batch.runs.progress import Progress, Rates, survey
-from ser_batch.runs.run import no_audio, prepare
-from ser_batch.runs.shards import Place, parse
+from ser_batch.runs.progress import Progress, Rates, count_work
+from ser_batch.runs.run import no_audio_error, prepare
+from ser_batch.runs.shards import parse_shard
 
 SAMPLE_FILES = 1_000  # whose headers are read
 PROBE_SECONDS = 2.0  # of work, save that what is in work then is finished
@@ -29,7 +30,7 @@ UNTOLD_SECONDS = 60.0  # and this is believed of those whose headers do not tell
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class DryRun:
     """What a run would do: `files` and `bytes` of `audio_seconds`, beside those done before and the unreadable ones.
 
     `sampled` tells that only some headers were read. `probed` files were annotated in `jobs` processes of this machine,
@@ -49,32 +50,34 @@ class Preview:
     seconds: float | None = None
 
 
-def preview(paths: Iterable[str], folder: Path, options: Options, progress: Progress) -> Preview:
+def estimate_run(paths: Iterable[str], folder: Path, options: Options, progress: Progress) -> DryRun:
     """What `run` would do with the same arguments.
 
     Raises:
         SerBatchError: it would do nothing: no audio, an unknown model, a folder with the results of other settings.
     """
-    shard = parse(options.shard)
+    shard = parse_shard(options.shard)
     bundle, settings = prepare(options, progress)
     plan = Plan(paths, options.include, options.exclude, shard and shard.holds)
     if not plan.n_found:
-        raise no_audio(plan)
+        raise no_audio_error(plan)
     done = 0
     if not options.restart:
-        journal = peek(Place(folder, shard).journal, run_json.fingerprint(settings, bundle, plan.root))
+        journal = read_journal(
+            OutputFolder(folder, shard).journal, run_json.fingerprint(settings, bundle, plan.root)
+        )
         done = plan.resume(journal, options.retry_failed)
-    work = survey(plan.todo(), plan.unreadable, done, bundle.labels, plan.name)
+    work = count_work(plan.pending(), plan.unreadable, done, bundle.labels, plan.name)
 
-    sample = _sample(plan.todo(), work.files)
+    sample = _sample(plan.pending(), work.files)
     rates = Rates()
     told = [(source, seconds) for source, seconds in sample if seconds is not None]
     for source, seconds in told:
         rates.learn(source, seconds)
     audio = sum(seconds for _, seconds in told) + rates.left(work.sizes)
-    jobs = min(options.jobs or processes.cores(), max(1, work.files))
+    jobs = min(options.jobs or processes.default_jobs(), max(1, work.files))
     probed = _probe(_short(sample), settings, jobs, options.timeout)
-    return Preview(
+    return DryRun(
         files=work.files,
         bytes=sum(work.sizes.values()),
         done_before=done,

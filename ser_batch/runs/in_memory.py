@@ -4,17 +4,20 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from ser_batch.engine.job import Options, Summary
+from ser_batch.engine.job import Options
 from ser_batch.inputs.url import redacted
-from ser_batch.runs.dataframe import Frame
-from ser_batch.runs.journal import Memory
+from ser_batch.runs.dataframe import DataFrameBuilder
+from ser_batch.runs.journal import InMemoryJournal
 from ser_batch.runs.plan import Plan
-from ser_batch.runs.progress import Progress, survey
-from ser_batch.runs.run import annotate_todo, interruptible, no_audio, prepare
+from ser_batch.runs.progress import Progress, count_work
+from ser_batch.runs.run import annotate_pending, interruptible, no_audio_error, prepare
+from ser_batch.runs.summary import Summary
 from ser_batch.runs.tables import tell
 
 
-def collect(paths: Iterable[str], options: Options, progress: Progress, frame: Frame) -> Summary:
+def annotate_in_memory(
+    paths: Iterable[str], options: Options, progress: Progress, frame: DataFrameBuilder
+) -> Summary:
     """Annotate files and directories; the frame takes what `run` would write into tables.
 
     Raises:
@@ -24,14 +27,16 @@ def collect(paths: Iterable[str], options: Options, progress: Progress, frame: F
     bundle, settings = prepare(options, progress)
     plan = Plan(paths, options.include, options.exclude)
     if not plan.n_found:
-        raise no_audio(plan)
+        raise no_audio_error(plan)
     summary = Summary(Path(), root=redacted(plan.root))
     name = redacted if options.absolute else plan.name
-    work = survey(plan.todo(), plan.unreadable, 0, bundle.labels, name)
-    results = Memory()
+    work = count_work(plan.pending(), plan.unreadable, 0, bundle.labels, name)
+    results = InMemoryJournal()
     with interruptible(summary):
-        annotate_todo(plan, work, results, settings, options, progress, summary)
+        annotate_pending(plan, work, results, settings, options, progress, summary)
         if not (summary.interrupted or summary.stopped):
-            tell(plan.results(results), name, bundle.labels, options.view, summary, [frame], frame.fail)
+            tell(
+                plan.results(results), name, bundle.labels, options.row_options, summary, [frame], frame.fail
+            )
     summary.wall_seconds = time.time() - began
     return summary

@@ -138,7 +138,7 @@ class Journal:
         self._reader.close()
 
 
-class Memory:
+class InMemoryJournal:
     """Results in memory, for a run that nothing is to be left of."""
 
     def __init__(self) -> None:
@@ -165,7 +165,7 @@ def read_record(file: BinaryIO, offset: int) -> dict[str, Any] | None:
     return _parse(file.readline())
 
 
-def peek(path: Path, fingerprint: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_journal(path: Path, fingerprint: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """The results in a journal, if there is one, as `Journal.records` has them; nothing is written.
 
     Raises:

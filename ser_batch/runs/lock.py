@@ -35,7 +35,7 @@ def locked(path: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno not in NO_LOCKS_HERE:
                 raise
-            if seems_alive(holder):
+            if holder_is_running(holder):
                 raise _held(path, holder, f"if it is no more, delete {path}") from None
         file.truncate(0)
         file.write(signature())
@@ -60,7 +60,7 @@ def signature() -> str:
     return f"{os.getpid()}\n{platform.node()}\n{time.strftime('%Y-%m-%d %H:%M:%S %z')}\n"
 
 
-def seems_alive(holder: str) -> bool:
+def holder_is_running(holder: str) -> bool:
     """Whether the holder that a signature tells of is at work, as far as can be known here."""
     if not holder:
         return False

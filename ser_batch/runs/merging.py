@@ -9,15 +9,17 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ser_batch.engine.job import Options, Summary
+from ser_batch.engine.job import Options
 from ser_batch.engine.result import Outcome
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.url import redacted
 from ser_batch.runs import run_json
 from ser_batch.runs.journal import FIELDS, differences, outcome_of, read_record
 from ser_batch.runs.lock import locked
-from ser_batch.runs.run import writing
-from ser_batch.runs.shards import Place, Shard, shards_in
+from ser_batch.runs.output_folder import OutputFolder
+from ser_batch.runs.run import folder_errors
+from ser_batch.runs.shards import Shard, existing_shards
+from ser_batch.runs.summary import Summary
 from ser_batch.runs.tables import check_formats, write_tables
 
 OPEN_FILES = 64  # beside two a shard
@@ -59,30 +61,33 @@ def merge(
     options = _options(runs[0], formats)
     check_formats(options.formats)
     summary = Summary(output, missing=len(missing))
-    with writing(output):
+    with folder_errors(output):
         (output / ".journal").mkdir(parents=True, exist_ok=True)
         with locked(output / ".journal" / "lock"):
             _allow_open_files(2 * len(parts) + OPEN_FILES)
             results = heapq.merge(*(_results(*part) for part in parts.items()), key=_order)
             name = _absolute(root) if options.absolute else str
-            write_tables(results, name, runs[0]["model"]["labels"], options.formats, summary, options.view)
+            write_tables(
+                results, name, runs[0]["model"]["labels"], options.formats, summary, options.row_options
+            )
             summary.wall_seconds = time.time() - began
             told = [
                 {"shard": str(shard), "folder": str(place.folder), **{name: run[name] for name in TOLD}}
                 for (shard, place), run in zip(parts.items(), runs, strict=True)
             ]
-            document = {**runs[0], **run_json.here(began), **run_json.outcome(_of_all(summary, runs))}
+            document = runs[0] | run_json.environment_fields(began)
+            document |= run_json.summary_fields(_of_all(summary, runs))
             document |= {"options": asdict(options), "missing": list(map(str, missing)), "parts": told}
             run_json.save(output / "run.json", document)
     return summary
 
 
-def _complete(folders: Sequence[Path]) -> dict[Shard, Place]:
+def _complete(folders: Sequence[Path]) -> dict[Shard, OutputFolder]:
     """The shards that are complete, and where each is; they are checked to be parts of one whole."""
-    parts: dict[Shard, Place] = {}
+    parts: dict[Shard, OutputFolder] = {}
     for folder in folders:
-        for shard in shards_in(folder):
-            place = Place(folder, shard)
+        for shard in existing_shards(folder):
+            place = OutputFolder(folder, shard)
             if not (place.index.exists() and (place.tables / "run.json").exists()):
                 continue
             other = next(iter(parts), shard)
@@ -103,13 +108,13 @@ def _complete(folders: Sequence[Path]) -> dict[Shard, Place]:
     return parts
 
 
-def _missing(parts: dict[Shard, Place]) -> list[Shard]:
+def _missing(parts: dict[Shard, OutputFolder]) -> list[Shard]:
     count = next(iter(parts)).count
     everything = (Shard(i + 1, count) for i in range(count))
     return [shard for shard in everything if shard not in parts]
 
 
-def _common_root(parts: dict[Shard, Place], any_root: bool) -> str:
+def _common_root(parts: dict[Shard, OutputFolder], any_root: bool) -> str:
     """The root of the first part, if all parts have been made with the same settings."""
     fingerprints = {shard: _fingerprint(shard, place) for shard, place in parts.items()}
     one, first = next(iter(fingerprints.items()))
@@ -127,7 +132,7 @@ def _common_root(parts: dict[Shard, Place], any_root: bool) -> str:
     return str(first["root"])
 
 
-def _fingerprint(shard: Shard, place: Place) -> dict[str, Any]:
+def _fingerprint(shard: Shard, place: OutputFolder) -> dict[str, Any]:
     with place.journal.open("rb") as journal:
         fingerprint = read_record(journal, 0)
     if fingerprint is None:
@@ -155,7 +160,7 @@ def _allow_open_files(n: int) -> None:
         )
 
 
-def _results(shard: Shard, place: Place) -> Iterator[tuple[str, Outcome]]:
+def _results(shard: Shard, place: OutputFolder) -> Iterator[tuple[str, Outcome]]:
     """Name and result of a shard's inputs, sorted by path, read one at a time."""
     with place.index.open() as index, place.journal.open("rb") as journal:
         for line in index:
@@ -181,7 +186,7 @@ def _of_all(summary: Summary, runs: Sequence[dict[str, Any]]) -> Summary:
     )
 
 
-def _damaged(shard: Shard, place: Place) -> SerBatchError:
+def _damaged(shard: Shard, place: OutputFolder) -> SerBatchError:
     return SerBatchError(
         f"{place.journal} is damaged, or not that of shard {shard}: run its task again, with --restart"
     )

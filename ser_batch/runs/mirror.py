@@ -17,8 +17,9 @@ from typing import Any
 from ser_batch.engine.job import Options
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.inputs.url import WEB, is_url, redacted
-from ser_batch.runs.lock import seems_alive, signature
-from ser_batch.runs.shards import Place, parse
+from ser_batch.runs.lock import holder_is_running, signature
+from ser_batch.runs.output_folder import OutputFolder
+from ser_batch.runs.shards import parse_shard
 
 COPY_SECONDS = 60.0  # between copies of the journal; more, if these take long
 COPYING_SHARE = 0.05  # of the time
@@ -26,7 +27,7 @@ STALE_SECONDS = 180.0  # after which a lock that is not renewed counts no more
 AT_ONCE = 4  # files being copied
 
 
-def work_folder(output: str, work_dir: str | None) -> Path:
+def local_folder(output: str, work_dir: str | None) -> Path:
     """The local folder for an output; of a URL, one of its own below `work_dir` or the user's cache."""
     if not is_url(output):
         return Path(output)
@@ -35,7 +36,7 @@ def work_folder(output: str, work_dir: str | None) -> Path:
 
 
 @contextmanager
-def stored(output: str, options: Options) -> Iterator[Path]:
+def mirrored_output(output: str, options: Options) -> Iterator[Path]:
     """The local folder to write an output to; if that is a URL, what is written is copied there.
 
     Args:
@@ -46,7 +47,7 @@ def stored(output: str, options: Options) -> Iterator[Path]:
         SerBatchError: the store cannot be written, or another run is writing there; what is done is kept.
         UsageError: a web address, which cannot be written to.
     """
-    folder = work_folder(output, options.work_dir)
+    folder = local_folder(output, options.work_dir)
     if not is_url(output):
         yield folder
         return
@@ -54,7 +55,7 @@ def stored(output: str, options: Options) -> Iterator[Path]:
         raise UsageError(
             f"{redacted(output)}: a web address cannot be written to; name a folder or a bucket with -o"
         )
-    store = _Store(output.rstrip("/"), folder, Place(folder, parse(options.shard)))
+    store = _Store(output.rstrip("/"), folder, OutputFolder(folder, parse_shard(options.shard)))
     with store.lock():
         if not options.restart:
             store.fetch_journal()
@@ -72,7 +73,7 @@ def stored(output: str, options: Options) -> Iterator[Path]:
 class _Store:
     """The folder in the store, and its local counterpart."""
 
-    def __init__(self, url: str, folder: Path, place: Place):
+    def __init__(self, url: str, folder: Path, place: OutputFolder):
         from ser_batch.inputs import remote  # here, since few runs need it
 
         self.url = redacted(url)
@@ -109,7 +110,7 @@ class _Store:
         with suppress(FileNotFoundError):
             holder = self._call(self._files.cat_file, path).decode(errors="replace")
             age = time.time() - self._call(self._files.modified, path).timestamp()
-            if age < STALE_SECONDS and seems_alive(holder):
+            if age < STALE_SECONDS and holder_is_running(holder):
                 pid, host, since = (*holder.splitlines(), "?", "?", "?")[:3]
                 raise SerBatchError(
                     f"{self.url} is being written by another run: process {pid} on {host}, since {since}: wait for it "

@@ -15,9 +15,9 @@ from ser_batch.inputs.find import find
 from ser_batch.inputs.paths import absolute
 from ser_batch.inputs.sources import Source, Unreadable
 from ser_batch.inputs.url import common_folder, is_url, redacted
-from ser_batch.runs.journal import Journal, Memory
+from ser_batch.runs.journal import InMemoryJournal, Journal
 
-NOWHERE = -1
+NO_RESULT = -1
 
 
 class Plan:
@@ -58,7 +58,7 @@ class Plan:
         if self._urls:
             self._files = _each_once(self._files)
         self.unreadable.sort(key=lambda item: item.path)
-        self._offsets = array("q", [NOWHERE]) * len(self._files)
+        self._offsets = array("q", [NO_RESULT]) * len(self._files)
         self.n_failed = len(self.unreadable)
 
     def _arguments(self, paths: Iterable[str]) -> Iterator[str]:
@@ -86,28 +86,28 @@ class Plan:
             source = _unpack(self._files[i])
             failed[i] = "error" in record
             done = (source.size, source.mtime_ns) == (record["size"], record["mtime_ns"])
-            self._offsets[i] = offset if done and not (failed[i] and retry_failed) else NOWHERE
-        self.n_failed += sum(flag for flag, at in zip(failed, self._offsets, strict=True) if at != NOWHERE)
-        return len(self._files) - self._offsets.count(NOWHERE)
+            self._offsets[i] = offset if done and not (failed[i] and retry_failed) else NO_RESULT
+        self.n_failed += sum(flag for flag, at in zip(failed, self._offsets, strict=True) if at != NO_RESULT)
+        return len(self._files) - self._offsets.count(NO_RESULT)
 
-    def todo(self) -> Iterator[Source]:
+    def pending(self) -> Iterator[Source]:
         """The files without a result, in order."""
         for i, offset in enumerate(self._offsets):
-            if offset == NOWHERE:
+            if offset == NO_RESULT:
                 yield _unpack(self._files[i])
 
-    def add(self, source: Source, outcome: Outcome, journal: Journal | Memory) -> None:
+    def add(self, source: Source, outcome: Outcome, journal: Journal | InMemoryJournal) -> None:
         """Record a file's result, in the journal."""
         i = self._index(source.path)
         assert i is not None
         self._offsets[i] = journal.append(self.name(source.path), source, outcome)
         self.n_failed += isinstance(outcome, Failure)
 
-    def results(self, journal: Journal | Memory) -> Iterator[tuple[str, Outcome]]:
+    def results(self, journal: Journal | InMemoryJournal) -> Iterator[tuple[str, Outcome]]:
         """The path and result of every input, sorted by path; read from the journal one at a time."""
-        return ((path, at if isinstance(at, Failure) else journal.outcome(at)) for path, at in self.places())
+        return ((path, at if isinstance(at, Failure) else journal.outcome(at)) for path, at in self.entries())
 
-    def places(self) -> Iterator[tuple[str, int | Failure]]:
+    def entries(self) -> Iterator[tuple[str, int | Failure]]:
         """The path of every input, sorted, and where its result lies in the journal, or why it was not found."""
         files = (
             (redacted(_unpack(packed).path), offset)

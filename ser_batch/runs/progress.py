@@ -30,7 +30,7 @@ class Work:
     name: Callable[[str], str]
 
 
-def survey(
+def count_work(
     todo: Iterable[Source],
     unreadable: Sequence[Unreadable],
     done_before: int,
@@ -58,7 +58,7 @@ class Progress:
     def advance(self, source: Source, outcome: Annotation | Failure) -> None:
         """One of the files is done."""
 
-    def hear(self, source: Source, seconds: float) -> None:
+    def file_progress(self, source: Source, seconds: float) -> None:
         """So much of a file in work is done, in seconds of audio. Told several times a second."""
 
     def tick(self) -> None:
@@ -92,7 +92,7 @@ class Rates:
         return (BELIEF_SECONDS + self._heard[kind]) / (belief + self._read[kind])
 
 
-class Meter:
+class ProgressEstimate:
     """Measures a run in seconds of audio, since files and bytes take times that differ a hundredfold."""
 
     def __init__(self, work: Work):
@@ -113,7 +113,7 @@ class Meter:
         self._partly.pop(source.path, None)
         self._last = time.monotonic()
 
-    def hear(self, source: Source, seconds: float) -> None:
+    def file_progress(self, source: Source, seconds: float) -> None:
         """Count so much of a file in work."""
         self._partly[source.path] = seconds
         self._last = time.monotonic()

@@ -7,22 +7,22 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.engine.job import View
-from ser_batch.engine.result import SHARE, Annotation, in_shares
+from ser_batch.engine.job import RowOptions
+from ser_batch.engine.result import SCALE, Annotation, to_ten_thousandths
 from ser_batch.output.schema import Emotion, FileRow, SegmentRow
 
 UNCERTAIN, SILENT = -1, -2  # in place of the index of a label
 
 
 def rows(
-    file: str, annotation: Annotation, labels: Sequence[str], view: View | None = None
+    file: str, annotation: Annotation, labels: Sequence[str], view: RowOptions | None = None
 ) -> tuple[FileRow, list[SegmentRow]]:
     """The row of a file and the rows of its segments.
 
     A file's probabilities are the mean of its segments', weighted by their speech ratios; its speech ratio is
     the mean of theirs.
     """
-    view = view or View()
+    view = view or RowOptions()
     heard = _heard(annotation.probabilities, annotation.speech, view.min_confidence)
     shown, heard_shown = _joined(annotation, heard) if view.merge_consecutive else (annotation, heard)
     rate = annotation.sample_rate
@@ -48,7 +48,7 @@ def rows(
 def _heard(shares: NDArray[np.int32], speech: NDArray[np.int32], least: float) -> NDArray[np.intp]:
     """The label's index for each of `[n, labels]` shares, or `UNCERTAIN` below a confidence, or `SILENT`."""
     heard = shares.argmax(axis=1)
-    heard[shares.max(axis=1) / SHARE < least] = UNCERTAIN
+    heard[shares.max(axis=1) / SCALE < least] = UNCERTAIN
     heard[speech == 0] = SILENT
     return heard
 
@@ -77,12 +77,12 @@ def _mean(shares: NDArray[np.int32], speech: NDArray[np.int32]) -> tuple[NDArray
     if not mean:
         return np.zeros(shares.shape[1], np.int32), 0
     weights = speech.astype(np.int64)  # 22 windows full of speech are too much for 32 bits
-    return in_shares(weights @ shares / (weights.sum() * SHARE)), mean
+    return to_ten_thousandths(weights @ shares / (weights.sum() * SCALE)), mean
 
 
 def _emotion(shares: NDArray[np.int32], speech: int, label: int, labels: Sequence[str]) -> Emotion:
     if label == SILENT:
         return Emotion(None, None, None, 0.0)
-    probabilities = tuple((shares / SHARE).tolist())
+    probabilities = tuple((shares / SCALE).tolist())
     name = None if label == UNCERTAIN else labels[label]
-    return Emotion(name, max(probabilities), probabilities, speech / SHARE)
+    return Emotion(name, max(probabilities), probabilities, speech / SCALE)

@@ -10,19 +10,21 @@ from pathlib import Path
 from ser_batch.audio.denoise import ENGINES
 from ser_batch.audio.front_end import WINDOW_SECONDS
 from ser_batch.engine import engines, processes
-from ser_batch.engine.job import Options, Settings, Summary
+from ser_batch.engine.job import Options, Settings
 from ser_batch.engine.result import Failure
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.inputs.url import redacted
 from ser_batch.model.bundle import Bundle, load_bundle
 from ser_batch.runs import run_json
-from ser_batch.runs.dataframe import Frame
-from ser_batch.runs.journal import Journal, Memory
+from ser_batch.runs.dataframe import DataFrameBuilder
+from ser_batch.runs.journal import InMemoryJournal, Journal
 from ser_batch.runs.lock import locked
+from ser_batch.runs.output_folder import OutputFolder
 from ser_batch.runs.plan import Plan
-from ser_batch.runs.progress import Progress, Work, survey
-from ser_batch.runs.shards import Place, parse
+from ser_batch.runs.progress import Progress, Work, count_work
+from ser_batch.runs.shards import parse_shard
 from ser_batch.runs.signals import sigterm_interrupts, stop_on_signal
+from ser_batch.runs.summary import Summary
 from ser_batch.runs.tables import check_formats, write_tables
 
 NOT_A_PLACE_TO_WRITE = {
@@ -31,7 +33,11 @@ NOT_A_PLACE_TO_WRITE = {
 
 
 def run(
-    paths: Iterable[str], folder: Path, options: Options, progress: Progress, frame: Frame | None = None
+    paths: Iterable[str],
+    folder: Path,
+    options: Options,
+    progress: Progress,
+    frame: DataFrameBuilder | None = None,
 ) -> Summary:
     """Annotate files and directories into tables in `folder`, and into a DataFrame if one is to be made.
 
@@ -42,17 +48,17 @@ def run(
             another run is writing to, or that holds the results of other settings.
     """
     began = time.time()
-    shard = parse(options.shard)
+    shard = parse_shard(options.shard)
     options = replace(options, shard=shard and str(shard))  # what `auto` stood for
-    place = Place(folder, shard)
+    place = OutputFolder(folder, shard)
     bundle, settings = prepare(options, progress)
     summary = Summary(place.tables)
-    with interruptible(summary), writing(folder):
+    with interruptible(summary), folder_errors(folder):
         place.make()
         with locked(place.lock):
             plan = Plan(paths, options.include, options.exclude, shard and shard.holds)
             if not plan.n_found:
-                raise no_audio(plan)
+                raise no_audio_error(plan)
             summary.root = redacted(plan.root)
             if options.restart:
                 place.journal.unlink(missing_ok=True)
@@ -61,11 +67,13 @@ def run(
                 place.begin()
                 summary.resumed = plan.resume(journal.records(), options.retry_failed)
                 name = redacted if options.absolute else plan.name
-                work = survey(plan.todo(), plan.unreadable, summary.resumed, bundle.labels, name)
-                annotate_todo(plan, work, journal, settings, options, progress, summary)
+                work = count_work(plan.pending(), plan.unreadable, summary.resumed, bundle.labels, name)
+                annotate_pending(plan, work, journal, settings, options, progress, summary)
                 if not (summary.interrupted or summary.stopped):
                     results = plan.results(journal)
-                    write_tables(results, name, bundle.labels, options.formats, summary, options.view, frame)
+                    write_tables(
+                        results, name, bundle.labels, options.formats, summary, options.row_options, frame
+                    )
             summary.wall_seconds = time.time() - began
             run_json.write(place.tables / "run.json", began, plan.root, options, settings, bundle, summary)
             if not (summary.interrupted or summary.stopped):
@@ -82,7 +90,7 @@ def prepare(options: Options, progress: Progress) -> tuple[Bundle, Settings]:
     """
     check_formats(options.formats)
     bundle = load_bundle(options.model)
-    settings = settings_of(options, bundle)
+    settings = resolve_settings(options, bundle)
     if (settings.denoise == "off") != (bundle.denoise == "off"):
         progress.warn(
             f"{bundle.name} was trained with denoise {bundle.denoise}; with {settings.denoise} its labels are worse"
@@ -90,13 +98,13 @@ def prepare(options: Options, progress: Progress) -> tuple[Bundle, Settings]:
     return bundle, settings
 
 
-def no_audio(plan: Plan) -> SerBatchError:
+def no_audio_error(plan: Plan) -> SerBatchError:
     """What to say of a plan of nothing."""
     where = plan.root or "an empty list"
     return SerBatchError(f"no audio files in {where}: check the path, --include and --exclude")
 
 
-def settings_of(options: Options, bundle: Bundle) -> Settings:
+def resolve_settings(options: Options, bundle: Bundle) -> Settings:
     """What changes a result: the options, and what the model's card says where they say nothing.
 
     Raises:
@@ -115,7 +123,7 @@ def settings_of(options: Options, bundle: Bundle) -> Settings:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def folder_errors(folder: Path) -> Iterator[None]:
     """Turn what the file system has against the folder into what the user can do about it."""
     try:
         yield
@@ -136,10 +144,10 @@ def interruptible(summary: Summary) -> Iterator[None]:
         summary.interrupted = True
 
 
-def annotate_todo(
+def annotate_pending(
     plan: Plan,
     work: Work,
-    journal: Journal | Memory,
+    journal: Journal | InMemoryJournal,
     settings: Settings,
     options: Options,
     progress: Progress,
@@ -147,8 +155,8 @@ def annotate_todo(
 ) -> None:
     """Have the files done that are not, and note in the summary if not all of them could be."""
     left = work.files
-    engine = engines.chosen(options)
-    jobs = min(options.jobs or processes.cores(), left)
+    engine = engines.select_engine(options)
+    jobs = min(options.jobs or processes.default_jobs(), left)
     last_failure = ""
     progress.begin(work)
 
@@ -162,7 +170,9 @@ def annotate_todo(
     try:
         with (
             stop_on_signal() as signalled,
-            closing(engine(plan.todo(), settings, jobs, options.timeout, stopped, progress.hear)) as results,
+            closing(
+                engine(plan.pending(), settings, jobs, options.timeout, stopped, progress.file_progress)
+            ) as results,
         ):
             for source, outcome in results:
                 plan.add(source, outcome, journal)
@@ -171,7 +181,7 @@ def annotate_todo(
                 if isinstance(outcome, Failure):
                     last_failure = f"; the last: {plan.name(source.path)}: {outcome.stage}: {outcome.message}"
                 else:
-                    summary.worked(outcome)
+                    summary.add_work(outcome)
         journal.sync()
     finally:
         progress.end()

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ser_batch.audio.front_end import FRONT_END
-from ser_batch.engine.job import Options, Settings, Summary
+from ser_batch.engine.job import Options, Settings
 from ser_batch.inputs.url import redacted, redacted_command
 from ser_batch.model.bundle import Bundle
 from ser_batch.output.replace import Replacement
 from ser_batch.output.schema import SCHEMA_VERSION
+from ser_batch.runs.summary import Summary
 from ser_batch.version import __version__
 
 PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "ai-edge-litert")
@@ -50,7 +51,7 @@ def write(
     save(
         path,
         {
-            **here(began),
+            **environment_fields(began),
             "root": redacted(root),
             "options": {**asdict(options), "denoise": settings.denoise},
             "model": {
@@ -61,12 +62,12 @@ def write(
                 "denoise": bundle.denoise,
             },
             "front_end": FRONT_END,
-            **outcome(summary),
+            **summary_fields(summary),
         },
     )
 
 
-def here(began: float) -> dict[str, Any]:
+def environment_fields(began: float) -> dict[str, Any]:
     """What runs, and where; since when, in seconds since 1970."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -79,7 +80,7 @@ def here(began: float) -> dict[str, Any]:
     }
 
 
-def outcome(summary: Summary) -> dict[str, Any]:
+def summary_fields(summary: Summary) -> dict[str, Any]:
     """What came out."""
     return {
         "counts": {

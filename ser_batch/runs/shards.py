@@ -1,17 +1,14 @@
 """Shards: a part of the files for each task of a job array, kept apart from the others in one output folder."""
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from ser_batch.errors import SerBatchError, UsageError
-from ser_batch.output.replace import Replacement
-from ser_batch.runs.plan import Plan
+from ser_batch.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class Shard:
         return int.from_bytes(digest, "big") % self.count == self.index - 1
 
 
-def parse(text: str | None, environment: Mapping[str, str] = os.environ) -> Shard | None:
+def parse_shard(text: str | None, environment: Mapping[str, str] = os.environ) -> Shard | None:
     """The shard that `I/N`, `auto` or `auto/N` means; the latter two ask the scheduler's environment.
 
     Raises:
@@ -103,73 +100,7 @@ def _from_scheduler(count: str | None, environment: Mapping[str, str]) -> Shard:
     return Shard((task - first) // step + 1, tasks)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a run, or a shard of one, keeps its tables and, hidden, its journal, its lock and a shard's index.
-
-    The index is there when the shard is complete. Each of its lines is an input, sorted by path: where its result
-    lies in the journal, or why it could not be found.
-    """
-
-    folder: Path
-    shard: Shard | None = None
-
-    @property
-    def tables(self) -> Path:
-        """Folder of the tables and of `run.json`."""
-        return self.folder / "shards" / self.shard.slug if self.shard else self.folder
-
-    @property
-    def journal(self) -> Path:
-        """The journal."""
-        return self._hidden("journal")
-
-    @property
-    def lock(self) -> Path:
-        """What is locked while the journal and the tables are written."""
-        return self._hidden("lock") if self.shard else self.folder / ".journal" / "lock"
-
-    @property
-    def index(self) -> Path:
-        """What tells that a shard is complete."""
-        return self._hidden("index")
-
-    def _hidden(self, kind: str) -> Path:
-        return self.folder / ".journal" / (f"shard-{self.shard.slug}.{kind}" if self.shard else f"run.{kind}")
-
-    def make(self) -> None:
-        """Make the folders.
-
-        Raises:
-            SerBatchError: the output folder holds shards of another count, which would overlap with this one.
-            OSError: they cannot be made.
-        """
-        self.journal.parent.mkdir(parents=True, exist_ok=True)
-        others = shards_in(self.folder) if self.shard else []
-        if self.shard and others and others[0].count != self.shard.count:
-            raise SerBatchError(
-                f"{self.folder} holds shard {others[0]}, and this is shard {self.shard}: give another folder with -o; "
-                f"or, if single tasks of an array are run again, --shard auto/{others[0].count} or I/{others[0].count}"
-            )
-        self.tables.mkdir(parents=True, exist_ok=True)
-
-    def begin(self) -> None:
-        """A shard is not complete any more."""
-        if self.shard:
-            self.index.unlink(missing_ok=True)
-
-    def finish(self, plan: Plan) -> None:
-        """A shard is complete."""
-        if not self.shard:
-            return
-        index = Replacement(self.index)
-        for path, at in plan.places():
-            entry = at if isinstance(at, int) else {"file": plan.name(path), **asdict(at)}
-            index.file.write(json.dumps(entry) + "\n")
-        index.close()
-
-
-def shards_in(folder: Path) -> list[Shard]:
+def existing_shards(folder: Path) -> list[Shard]:
     """The shards that have a journal in an output folder, complete or not."""
     names = (path.name for path in (folder / ".journal").glob("shard-*.journal"))
     found = (re.fullmatch(r"shard-(\d+)-of-(\d+)\.journal", name, re.ASCII) for name in names)

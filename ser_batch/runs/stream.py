@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_batch.engine import engines, processes
-from ser_batch.engine.job import Options, Summary
+from ser_batch.engine.job import Options
 from ser_batch.engine.result import Failure
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.inputs.find import find
@@ -21,6 +21,7 @@ from ser_batch.runs.progress import Progress, Work
 from ser_batch.runs.rows import rows
 from ser_batch.runs.run import interruptible, prepare
 from ser_batch.runs.signals import stop_on_signal
+from ser_batch.runs.summary import Summary
 from ser_batch.runs.tables import count
 
 
@@ -42,7 +43,7 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
     if options.shard:
         raise UsageError("--shard needs a folder for its tables: name one with -o")
     bundle, settings = prepare(options, progress)
-    engine = engines.chosen(options)
+    engine = engines.select_engine(options)
     schema = Schema(bundle.labels, options.top_k)
     summary = Summary(Path("-"))
 
@@ -67,14 +68,21 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
     try:
         with interruptible(summary):
             found = sources()
-            first = list(islice(found, options.jobs or processes.cores()))
+            first = list(islice(found, options.jobs or processes.default_jobs()))
             if not first and not summary.failed:
                 raise SerBatchError("no audio files: check the paths, --include and --exclude")
             progress.begin(Work(0, 0, {}, (), bundle.labels, redacted))
             with (
                 stop_on_signal() as signalled,
                 closing(
-                    engine(chain(first, found), settings, len(first), options.timeout, stopped, progress.hear)
+                    engine(
+                        chain(first, found),
+                        settings,
+                        len(first),
+                        options.timeout,
+                        stopped,
+                        progress.file_progress,
+                    )
                 ) as results,
             ):
                 for source, outcome in results:
@@ -82,11 +90,11 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
                     if isinstance(outcome, Failure):
                         failed(source.path, outcome)
                         continue
-                    file, segments = rows(redacted(source.path), outcome, bundle.labels, options.view)
+                    file, segments = rows(redacted(source.path), outcome, bundle.labels, options.row_options)
                     lines = [{"type": "segment", **schema.record(segment)} for segment in segments]
                     _write(output, [*lines, {"type": "file", **schema.record(file)}])
                     count(file, summary)
-                    summary.worked(outcome)
+                    summary.add_work(outcome)
             summary.interrupted = signalled.is_set()
     except BrokenPipeError:  # the reader has had enough
         return Summary(summary.folder)

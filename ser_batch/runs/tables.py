@@ -3,14 +3,15 @@
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 
-from ser_batch.engine.job import Summary, View
+from ser_batch.engine.job import RowOptions
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.errors import UsageError
 from ser_batch.output.csv_tables import CsvTable
 from ser_batch.output.formats import FORMATS, Writer, maker
 from ser_batch.output.schema import FAILURE_COLUMNS, SILENT, FileRow, Schema
-from ser_batch.runs.dataframe import Frame
+from ser_batch.runs.dataframe import DataFrameBuilder
 from ser_batch.runs.rows import rows
+from ser_batch.runs.summary import Summary
 
 
 def check_formats(formats: Iterable[str]) -> None:
@@ -36,8 +37,8 @@ def write_tables(
     labels: Sequence[str],
     formats: Sequence[str],
     summary: Summary,
-    view: View | None = None,
-    frame: Frame | None = None,
+    view: RowOptions | None = None,
+    frame: DataFrameBuilder | None = None,
 ) -> None:
     """Write every format from results sorted by path, and count what is in them.
 
@@ -54,7 +55,7 @@ def write_tables(
         OSError: a table cannot be written; the earlier ones are as they were.
     """
     folder = summary.folder
-    view = view or View()
+    view = view or RowOptions()
     schema = Schema(labels, view.top_k)
     try:
         writers = [maker(kind)(folder, schema) for kind in dict.fromkeys(formats)]
@@ -79,9 +80,9 @@ def tell(
     results: Iterable[tuple[str, Outcome]],
     name: Callable[[str], str],
     labels: Sequence[str],
-    view: View,
+    view: RowOptions,
     summary: Summary,
-    takers: Sequence[Writer | Frame],
+    takers: Sequence[Writer | DataFrameBuilder],
     failed: Callable[[str, str, str, str], None],
 ) -> None:
     """Give each file with its segments to each of the `takers`, and failures to `failed`; count both."""

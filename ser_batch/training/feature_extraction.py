@@ -9,7 +9,7 @@ from ser_batch.audio import features, front_end
 from ser_batch.audio.windows import load
 from ser_batch.corpora.clips import Corpus
 from ser_batch.corpora.feature_table import FeatureTable
-from ser_batch.engine.processes import Bar, for_each
+from ser_batch.engine.processes import Bar, map_files
 from ser_batch.errors import SerBatchError
 
 Result = tuple[NDArray[np.uint8], int] | str
@@ -33,7 +33,7 @@ def extract_table(
         SerBatchError: no clip could be read.
     """
     paths = [clip.path for clip in corpus.clips]
-    found = for_each(paths, partial(_extract, denoise=denoise), jobs, bar)
+    found = map_files(paths, partial(_extract, denoise=denoise), jobs, bar)
     failed = [(path, result) for path, result in zip(paths, found, strict=True) if isinstance(result, str)]
     read = [
         (clip, result)

@@ -9,9 +9,10 @@ import tracemalloc
 import pytest
 
 import ser_batch
-from ser_batch.engine.job import Summary
 from ser_batch.errors import SerBatchError
-from ser_batch.runs.shards import Place, Shard
+from ser_batch.runs.output_folder import OutputFolder
+from ser_batch.runs.shards import Shard
+from ser_batch.runs.summary import Summary
 from tests.running import ROOT, SER_BATCH, TABLES, annotate, rows, tables
 from tests.running import ser_batch as command
 
@@ -196,7 +197,7 @@ def test_an_archive_seen_at_another_place(archive, shards, whole, tmp_path):
 def test_what_overlaps_is_refused(shards, tmp_path):
     with pytest.raises(SerBatchError, match=r"shard 1/3 is in .* and in .*: name one of them"):
         ser_batch.merge([shards, shutil.copytree(shards, tmp_path / "again")], tmp_path / "joined")
-    other = Place(tmp_path / "other", Shard(1, 2))
+    other = OutputFolder(tmp_path / "other", Shard(1, 2))
     other.make()
     shutil.copytree(shards / "shards" / f"1-of-{N}", other.tables, dirs_exist_ok=True)
     other.journal.touch()

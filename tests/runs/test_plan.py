@@ -33,7 +33,7 @@ def journal(tmp_path):
 
 
 def names(plan):
-    return [plan.name(source.path) for source in plan.todo()]
+    return [plan.name(source.path) for source in plan.pending()]
 
 
 def test_files_are_sorted_by_name_whatever_the_order_of_the_arguments(audio):
@@ -47,14 +47,17 @@ def test_files_are_sorted_by_name_whatever_the_order_of_the_arguments(audio):
 
 
 def test_sizes_and_times_are_those_of_the_files(audio):
-    for source in Plan([str(audio)]).todo():
+    for source in Plan([str(audio)]).pending():
         status = os.stat(source.path)
         assert (source.size, source.mtime_ns) == (status.st_size, status.st_mtime_ns)
 
 
 def test_paths_are_those_of_the_arguments_from_the_root_on(audio, monkeypatch):
     monkeypatch.chdir(audio)
-    assert [s.path for s in Plan(["a"]).todo()] == [str(audio / "a" / " y.wav"), str(audio / "a" / "z.wav")]
+    assert [s.path for s in Plan(["a"]).pending()] == [
+        str(audio / "a" / " y.wav"),
+        str(audio / "a" / "z.wav"),
+    ]
     assert names(Plan(["a/../b.wav", "./a.wav"])) == ["a.wav", "b.wav"]
 
 
@@ -62,14 +65,14 @@ def test_a_path_up_from_a_link_leads_where_the_system_says(audio, tmp_path, monk
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "link").symlink_to(audio / "a")
     plan = Plan([str(tmp_path / "elsewhere" / "link" / ".." / "b.wav")])
-    assert [source.path for source in plan.todo()] == [str(audio / "b.wav")]
+    assert [source.path for source in plan.pending()] == [str(audio / "b.wav")]
 
 
 def test_what_cannot_be_found_is_a_failure_in_its_place(audio, journal, monkeypatch):
     monkeypatch.chdir(audio)  # which an empty argument counts to
     plan = Plan([str(audio), str(audio / "aa.wav"), ""])
     assert plan.n_failed == 2
-    for source in plan.todo():
+    for source in plan.pending():
         plan.add(source, annotation(), journal)
     results = [(plan.name(path), isinstance(outcome, Failure)) for path, outcome in plan.results(journal)]
     assert [name for name, _ in results] == sorted(name for name, _ in results)
@@ -78,7 +81,7 @@ def test_what_cannot_be_found_is_a_failure_in_its_place(audio, journal, monkeypa
 
 def test_what_is_done_is_not_done_again_until_it_changes(audio, journal):
     plan = Plan([str(audio)])
-    for source in plan.todo():
+    for source in plan.pending():
         plan.add(source, FAILURE if source.path.endswith("z.wav") else annotation(), journal)
     assert (names(plan), plan.n_failed) == ([], 1)
 
@@ -95,7 +98,7 @@ def test_what_is_done_is_not_done_again_until_it_changes(audio, journal):
 
 
 def test_the_last_result_of_a_file_counts(audio, journal):
-    (source,) = Plan([str(audio / "a.wav")]).todo()
+    (source,) = Plan([str(audio / "a.wav")]).pending()
     for last, failed in ((annotation(), 0), (FAILURE, 1), (annotation(), 0)):
         journal.append("a.wav", source, last)
         plan = Plan([str(audio / "a.wav")])
@@ -107,7 +110,7 @@ def test_the_last_result_of_a_file_counts(audio, journal):
 
 def test_results_of_files_that_are_gone_play_no_role(audio, journal):
     plan = Plan([str(audio)])
-    for source in plan.todo():
+    for source in plan.pending():
         plan.add(source, FAILURE, journal)
     (audio / "b.wav").unlink()
     again = Plan([str(audio)])
@@ -127,7 +130,7 @@ def test_any_name_and_any_time_is_kept_and_sorted(tmp_path_factory, found, mtime
         (folder / os.fsdecode(name + b".wav")).touch()
     plan = Plan([str(folder)])
     assert names(plan) == sorted(os.fsdecode(name + b".wav") for name in found)
-    for source in plan.todo():
+    for source in plan.pending():
         assert _unpack(_pack(source)) == source
         far = type(source)(source.path, source.size, mtime)
         assert _unpack(_pack(far)) == far

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ser_batch.engine.result import Annotation, Failure
 from ser_batch.inputs.sources import Source
-from ser_batch.runs.progress import Meter, survey
+from ser_batch.runs.progress import ProgressEstimate, count_work
 
 FAILURE = Failure("decode", "DecodeError", "the file is empty")
 RATES = {".wav": 32_000, ".MP3": 4_000, ".xyz": 500}  # bytes in a second
@@ -19,7 +19,7 @@ def annotation(seconds):
 
 
 def meter_of(sources):
-    return Meter(survey(sources, [], 0, ("a", "b"), str))
+    return ProgressEstimate(count_work(sources, [], 0, ("a", "b"), str))
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(RATES)), st.integers(1, 600), st.booleans()), min_size=1))
@@ -52,13 +52,13 @@ def test_each_type_of_file_gets_a_rate_of_its_own():
 def test_a_long_file_counts_while_it_is_in_work():
     sources = [Source("a.wav", 32_000 * 3_600, 0), Source("b.wav", 32_000 * 60, 0)]
     meter = meter_of(sources)
-    meter.hear(sources[0], 900.0)
+    meter.file_progress(sources[0], 900.0)
     assert (meter.seconds, meter.done) == (900, 0)
     assert meter.seconds_left == pytest.approx(2_760, rel=0.01)
     assert meter.time_left is not None
     meter.add(sources[0], annotation(3_600))
     assert meter.seconds == 3_600
-    meter.hear(sources[1], 30.0)
+    meter.file_progress(sources[1], 30.0)
     meter.add(sources[1], FAILURE)
     assert (meter.seconds, meter.seconds_left) == (3_600, 0)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_batch.engine.job import View
-from ser_batch.engine.result import SHARE, Annotation, in_shares
+from ser_batch.engine.job import RowOptions
+from ser_batch.engine.result import SCALE, Annotation, to_ten_thousandths
 from ser_batch.runs.rows import rows
 
 LABELS = ["angry", "sad", "happy"]
@@ -21,10 +21,10 @@ def annotation(shares, speech, rate=44_100):
 @given(st.lists(st.floats(1e-6, 1), min_size=2, max_size=8))
 def test_shares_sum_to_one_exactly(weights):
     probabilities = np.array(weights) / np.sum(weights)
-    shares = in_shares(probabilities)
-    assert shares.sum() == SHARE
+    shares = to_ten_thousandths(probabilities)
+    assert shares.sum() == SCALE
     assert (shares >= 0).all()
-    assert np.abs(shares / SHARE - probabilities).max() <= len(weights) / SHARE
+    assert np.abs(shares / SCALE - probabilities).max() <= len(weights) / SCALE
 
 
 def test_a_file_is_the_mean_of_its_segments_by_speech():
@@ -51,9 +51,9 @@ def test_a_silent_file_has_no_label():
     assert file.emotion.speech_ratio == 0
 
 
-@given(st.lists(st.tuples(st.integers(0, SHARE), st.integers(0, SHARE)), min_size=1, max_size=50))
+@given(st.lists(st.tuples(st.integers(0, SCALE), st.integers(0, SCALE)), min_size=1, max_size=50))
 def test_a_file_s_probabilities_sum_to_one(segments):
-    shares = [[a, SHARE - a, 0] for a, _ in segments]
+    shares = [[a, SCALE - a, 0] for a, _ in segments]
     speech = [heard for _, heard in segments]
     file, _ = rows("a.wav", annotation(shares, speech), LABELS)
     if file.emotion.probabilities:
@@ -75,8 +75,8 @@ def annotations(draw):
     shares = []
     for _ in range(n):
         weights = np.array(draw(st.tuples(levels, levels, levels))) + np.array([0, 0, 1])
-        shares.append(in_shares(weights / weights.sum()))
-    speech = draw(st.lists(st.sampled_from([0, 1, 7, 5_000, SHARE]), min_size=n, max_size=n))
+        shares.append(to_ten_thousandths(weights / weights.sum()))
+    speech = draw(st.lists(st.sampled_from([0, 1, 7, 5_000, SCALE]), min_size=n, max_size=n))
     shares = [share if heard else np.zeros(3, np.int32) for share, heard in zip(shares, speech, strict=True)]
     return annotation(shares, speech)
 
@@ -88,8 +88,10 @@ def named(segments):
 @settings(max_examples=60)
 @given(annotations(), st.sampled_from([0.0, 0.4, 0.5, 1.0]))
 def test_joined_segments_are_the_runs_of_the_single_ones(result, least):
-    file, single = rows("a.wav", result, LABELS, View(min_confidence=least))
-    joined_file, joined = rows("a.wav", result, LABELS, View(merge_consecutive=True, min_confidence=least))
+    file, single = rows("a.wav", result, LABELS, RowOptions(min_confidence=least))
+    joined_file, joined = rows(
+        "a.wav", result, LABELS, RowOptions(merge_consecutive=True, min_confidence=least)
+    )
     runs = [list(run) for _, run in groupby(single, key=lambda s: (s.emotion.status, s.emotion.label))]
     assert named(joined) == named([run[0] for run in runs])
     for segment, run in zip(joined, runs, strict=True):
@@ -115,7 +117,7 @@ def test_joined_segments_are_the_runs_of_the_single_ones(result, least):
 @given(annotations(), st.floats(0, 1))
 def test_a_least_confidence_takes_labels_away_and_nothing_else(result, least):
     everything = rows("a.wav", result, LABELS)
-    shown = rows("a.wav", result, LABELS, View(min_confidence=least))
+    shown = rows("a.wav", result, LABELS, RowOptions(min_confidence=least))
     for before, after in zip([everything[0], *everything[1]], [shown[0], *shown[1]], strict=True):
         if before.emotion.status == "silent" or before.emotion.confidence >= least:
             assert after == before
@@ -126,15 +128,15 @@ def test_a_least_confidence_takes_labels_away_and_nothing_else(result, least):
 
 def test_a_confidence_of_exactly_the_least_is_enough():
     result = annotation([[700, 9_300, 0], [9_300, 700, 0]], [10_000, 10_000])
-    _, segments = rows("a.wav", result, LABELS, View(min_confidence=0.93))
+    _, segments = rows("a.wav", result, LABELS, RowOptions(min_confidence=0.93))
     assert [s.emotion.label for s in segments] == ["sad", "angry"]
 
 
 def test_joining_changes_no_label_though_rounding_would():
     shares = [[1998, 1999, 1501, 1500, 1501, 1501], [1996, 1997, 1502, 1501, 1502, 1502]]
-    assert in_shares(np.average(shares, axis=0, weights=[2652, 6775]) / SHARE).argmax() == 0
-    [joined] = rows("a.wav", annotation(shares, [2652, 6775]), list("abcdef"), View(merge_consecutive=True))[
-        1
-    ]
+    assert to_ten_thousandths(np.average(shares, axis=0, weights=[2652, 6775]) / SCALE).argmax() == 0
+    [joined] = rows(
+        "a.wav", annotation(shares, [2652, 6775]), list("abcdef"), RowOptions(merge_consecutive=True)
+    )[1]
     assert (joined.emotion.label, joined.emotion.confidence) == ("b", 0.1997)
     assert sum(joined.emotion.probabilities) == pytest.approx(1)

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import ser_batch
-from ser_batch.audio.decoding import decode
+from ser_batch.audio.decoding import sndfile
 from ser_batch.engine.worker import Worker
 from ser_batch.errors import SerBatchError
 from ser_batch.model.bundle import load_bundle, sha256_of
@@ -123,7 +123,7 @@ def test_labels_do_not_depend_on_how_a_file_is_cut_into_blocks(settings, samples
     worker = Worker(settings)
     for name in ("meeting/two seats.flac", "radio/announcement.mp3", "diary/evening.aiff"):
         expected = worker.annotate(str(samples / name)).record()
-        monkeypatch.setattr(decode, "BLOCK_VALUES", values)
+        monkeypatch.setattr(sndfile, "BLOCK_VALUES", values)
         assert worker.annotate(str(samples / name)).record() == expected
         monkeypatch.undo()
 

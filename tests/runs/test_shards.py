@@ -9,8 +9,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ser_batch.errors import SerBatchError, UsageError
+from ser_batch.runs.output_folder import OutputFolder
 from ser_batch.runs.plan import Plan
-from ser_batch.runs.shards import Place, Shard, parse, shards_in
+from ser_batch.runs.shards import Shard, existing_shards, parse_shard
 
 SLURM = {"SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_MAX": "9", "SLURM_ARRAY_TASK_STEP": "1"}
 
@@ -31,7 +32,7 @@ SLURM = {"SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_MAX": "9", "SLURM_ARRAY_
     ("auto/8", {"SGE_TASK_ID": "undefined", "JOB_COMPLETION_INDEX": "7"}, (8, 8)),
 ])  # fmt: skip
 def test_what_shard_is_meant(text, environment, shard):
-    assert parse(text, environment) == Shard(*shard)
+    assert parse_shard(text, environment) == Shard(*shard)
 
 
 @pytest.mark.parametrize(("text", "environment", "said"), [
@@ -52,7 +53,7 @@ def test_what_shard_is_meant(text, environment, shard):
 ])  # fmt: skip
 def test_what_means_no_shard(text, environment, said):
     with pytest.raises(UsageError, match=said):
-        parse(text, environment)
+        parse_shard(text, environment)
 
 
 @given(st.lists(st.text()), st.integers(1, 50))
@@ -72,7 +73,7 @@ def test_names_are_dealt_out_evenly_and_as_they_always_were():
 
 def held(folder, count):
     plans = (Plan([str(folder)], holds=Shard(i, count).holds) for i in range(1, count + 1))
-    return [[plan.name(source.path) for source in plan.todo()] for plan in plans]
+    return [[plan.name(source.path) for source in plan.pending()] for plan in plans]
 
 
 @hypothesis_settings(max_examples=10, deadline=None)
@@ -84,7 +85,7 @@ def test_shards_are_the_same_elsewhere_and_when_files_are_added(tmp_path_factory
         (here / f"{k % 3}" / f"{k}.wav").touch()
     before = held(here, count)
     assert sorted(itertools.chain(*before)) == [
-        Plan([str(here)]).name(s.path) for s in Plan([str(here)]).todo()
+        Plan([str(here)]).name(s.path) for s in Plan([str(here)]).pending()
     ]
     elsewhere = tmp_path_factory.mktemp("else") / "where"
     shutil.copytree(here, elsewhere)
@@ -105,19 +106,19 @@ def test_an_input_that_cannot_be_found_fails_in_one_shard(tmp_path):
 
 
 def test_an_output_folder_is_for_shards_of_one_count(tmp_path):
-    place = Place(tmp_path, Shard(3, 4))
+    place = OutputFolder(tmp_path, Shard(3, 4))
     place.make()
     place.journal.touch()
     (tmp_path / ".journal" / "shard-x-of-4.journal").touch()
-    assert shards_in(tmp_path) == [Shard(3, 4)]
-    Place(tmp_path, Shard(1, 4)).make()
-    Place(tmp_path).make()
+    assert existing_shards(tmp_path) == [Shard(3, 4)]
+    OutputFolder(tmp_path, Shard(1, 4)).make()
+    OutputFolder(tmp_path).make()
     with pytest.raises(SerBatchError, match=r"holds shard 3/4, and this is shard 1/1: .*auto/4"):
-        Place(tmp_path, Shard(1, 1)).make()
+        OutputFolder(tmp_path, Shard(1, 1)).make()
 
 
 def test_a_run_and_shards_do_not_meet(tmp_path):
-    places = [Place(tmp_path), *(Place(tmp_path, Shard(i, 2)) for i in (1, 2))]
+    places = [OutputFolder(tmp_path), *(OutputFolder(tmp_path, Shard(i, 2)) for i in (1, 2))]
     paths = [path for place in places for path in (place.tables, place.journal, place.lock)]
     assert len(set(paths)) == 9
     assert {path.parent for path in paths if path != tmp_path} == {tmp_path / ".journal", tmp_path / "shards"}
@@ -126,7 +127,7 @@ def test_a_run_and_shards_do_not_meet(tmp_path):
 def test_the_index_lists_what_is_in_the_shard(tmp_path):
     (tmp_path / "in").mkdir()
     os.symlink("nowhere", tmp_path / "in" / "b\udcff.wav")
-    place = Place(tmp_path / "out", Shard(1, 1))
+    place = OutputFolder(tmp_path / "out", Shard(1, 1))
     place.make()
     place.finish(Plan([str(tmp_path / "in")]))
     [line] = place.index.read_text().splitlines()

@@ -27,12 +27,12 @@ PREFIX = "ser-batch-actor-"
 FRESH_SECONDS = 60.0  # in which an actor may have made its folder, and not yet locked it
 
 
-def packed(bundle: Bundle) -> dict[str, bytes]:
+def bundle_files(bundle: Bundle) -> dict[str, bytes]:
     """The files of a bundle, to be sent."""
     return {name: (bundle.path / name).read_bytes() for name in (CARD_FILE, NETWORK_FILE)}
 
 
-class NodeWorker:
+class AnnotationActor:
     """A pool of one process: what a file does to that, the actor survives, and tells as any run does.
 
     `control` are methods that do not wait for the others to be done.
@@ -42,7 +42,7 @@ class NodeWorker:
         """Unpack and check the bundle, and start the process.
 
         Args:
-            bundle: what `packed` returned.
+            bundle: what `bundle_files` returned.
             settings: of the run; its model is replaced by the bundle.
             timeout: as for `ser_batch.engine.pool.Pool`.
             version: of ser-batch, where the run was started.

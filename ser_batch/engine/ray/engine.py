@@ -19,7 +19,7 @@ from ray.exceptions import ObjectStoreFullError, OutOfDiskError, RayActorError, 
 
 from ser_batch.engine.job import Options, Settings
 from ser_batch.engine.pool import STARTS, chunks
-from ser_batch.engine.ray.actor import NodeWorker, packed
+from ser_batch.engine.ray.actor import AnnotationActor, bundle_files
 from ser_batch.engine.ray.local import private_cluster
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.errors import SerBatchError, UsageError
@@ -166,8 +166,8 @@ class _Crew:
             concurrency_groups={"control": 1},
             scheduling_strategy="SPREAD",
             max_restarts=0,
-        )(NodeWorker)
-        bundle = ray.put(packed(load_bundle(settings.model)))  # once, whatever the number of actors
+        )(AnnotationActor)
+        bundle = ray.put(bundle_files(load_bundle(settings.model)))  # once, whatever the number of actors
         self._arguments = (bundle, settings, timeout, __version__)
 
     def annotate(

@@ -18,15 +18,15 @@ pytest.importorskip("ray", reason="needs Ray: pip install 'ser-batch[ray]'")
 
 @pytest.fixture(scope="module")
 def bundle():
-    from ser_batch.engine.ray.actor import packed
+    from ser_batch.engine.ray.actor import bundle_files
 
-    return packed(load_bundle("crema-d"))
+    return bundle_files(load_bundle("crema-d"))
 
 
 def node_worker(bundle, settings, version=ser_batch.__version__):
-    from ser_batch.engine.ray.actor import NodeWorker
+    from ser_batch.engine.ray.actor import AnnotationActor
 
-    return NodeWorker(bundle, settings, 60.0, version)
+    return AnnotationActor(bundle, settings, 60.0, version)
 
 
 def test_bytes_give_what_the_file_gives(bundle, settings, samples, tmp_path, monkeypatch):

@@ -1,0 +1,76 @@
+"""The layout of an output folder: tables, journal, lock, and the index of a finished shard."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ser_batch.errors import SerBatchError
+from ser_batch.output.replace import Replacement
+from ser_batch.runs.plan import Plan
+from ser_batch.runs.shards import Shard, existing_shards
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFolder:
+    """Where a run, or a shard of one, keeps its tables and, hidden, its journal, its lock and a shard's index.
+
+    The index is there when the shard is complete. Each of its lines is an input, sorted by path: where its result
+    lies in the journal, or why it could not be found.
+    """
+
+    folder: Path
+    shard: Shard | None = None
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the tables and of `run.json`."""
+        return self.folder / "shards" / self.shard.slug if self.shard else self.folder
+
+    @property
+    def journal(self) -> Path:
+        """The journal."""
+        return self._hidden("journal")
+
+    @property
+    def lock(self) -> Path:
+        """What is locked while the journal and the tables are written."""
+        return self._hidden("lock") if self.shard else self.folder / ".journal" / "lock"
+
+    @property
+    def index(self) -> Path:
+        """What tells that a shard is complete."""
+        return self._hidden("index")
+
+    def _hidden(self, kind: str) -> Path:
+        return self.folder / ".journal" / (f"shard-{self.shard.slug}.{kind}" if self.shard else f"run.{kind}")
+
+    def make(self) -> None:
+        """Make the folders.
+
+        Raises:
+            SerBatchError: the output folder holds shards of another count, which would overlap with this one.
+            OSError: they cannot be made.
+        """
+        self.journal.parent.mkdir(parents=True, exist_ok=True)
+        others = existing_shards(self.folder) if self.shard else []
+        if self.shard and others and others[0].count != self.shard.count:
+            raise SerBatchError(
+                f"{self.folder} holds shard {others[0]}, and this is shard {self.shard}: give another folder with -o; "
+                f"or, if single tasks of an array are run again, --shard auto/{others[0].count} or I/{others[0].count}"
+            )
+        self.tables.mkdir(parents=True, exist_ok=True)
+
+    def begin(self) -> None:
+        """A shard is not complete any more."""
+        if self.shard:
+            self.index.unlink(missing_ok=True)
+
+    def finish(self, plan: Plan) -> None:
+        """A shard is complete."""
+        if not self.shard:
+            return
+        index = Replacement(self.index)
+        for path, at in plan.entries():
+            entry = at if isinstance(at, int) else {"file": plan.name(path), **asdict(at)}
+            index.file.write(json.dumps(entry) + "\n")
+        index.close()
