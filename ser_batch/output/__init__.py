@@ -1,1 +1,1 @@
-"""The schema of the tables, and one writer a format."""
+"""Output: the schema of the tables, one writer for each format, the report."""

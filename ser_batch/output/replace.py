@@ -1,11 +1,11 @@
-"""Files that appear under their names whole or not at all."""
+"""Atomic files: a file appears under its name when it is complete, or not at all."""
 
 import os
 from pathlib import Path
 
 
 class Replacement:
-    """A text file written beside `path` and moved over it when closed; names that are not UTF-8 are escaped."""
+    """A text file that is written beside `path`; `close` moves it to `path`. Names that are not UTF-8 are escaped."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -13,7 +13,7 @@ class Replacement:
         self.file = self._partial.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
     def close(self) -> None:
-        """Finish the file, on the disk, and move it to its place."""
+        """Flush the file to the disk and move it into place."""
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()

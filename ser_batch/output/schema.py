@@ -1,4 +1,4 @@
-"""The columns of the tables, and the rows that every format is written from. Columns are only added at the end."""
+"""Schema of the tables: columns and rows. New columns are added only at the end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ Value = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Emotion:
-    """What was heard: calibrated probabilities in the order of the model's labels; none for silence.
+    """Label, confidence and calibrated probabilities, in the order of the model's labels.
 
-    Without a label, but with probabilities, it is uncertain: less probable than the user wants to see.
+    Silence has no label and no probabilities. An uncertain emotion (`--min-confidence`) has probabilities alone.
     """
 
     label: str | None
@@ -28,7 +28,7 @@ class Emotion:
 
     @property
     def status(self) -> str:
-        """`ok`, `silent` for audio without sound, or `uncertain`."""
+        """`ok`, `silent` (no sound) or `uncertain` (confidence below the minimum)."""
         if self.probabilities is None:
             return SILENT
         return UNCERTAIN if self.label is None else OK
@@ -36,7 +36,7 @@ class Emotion:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRow:
-    """One window of a file, or several joined: `0 <= start < end <= duration`, in seconds."""
+    """One window of a file, or several merged ones: `0 <= start < end <= duration`, in seconds."""
 
     file: str
     start: float
@@ -46,7 +46,7 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file: the mean of its segments, weighted by their speech ratio. Duration in seconds."""
+    """One file: the mean of its segments, weighted by their speech ratio; the duration is in seconds."""
 
     file: str
     duration: float
@@ -56,7 +56,7 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The columns for a model's labels, in the order of its probabilities, with the `top_k` labels of each row."""
+    """The columns for the labels of a model, in the order of its probabilities; `top_k` adds columns of labels."""
 
     labels: Sequence[str]
     top_k: int = 1
@@ -73,41 +73,34 @@ class Schema:
 
     @property
     def emotion_columns(self) -> tuple[str, ...]:
-        """The columns that both have."""
+        """The columns that both tables have."""
         probabilities = (f"p_{label}" for label in self.labels)
         return ("label", "confidence", *probabilities, "speech_ratio", "status", *self.ranks)
 
     @property
     def ranks(self) -> tuple[str, ...]:
-        """The columns of the labels from the second most probable on."""
+        """The columns of `--top-k`: the second to the k-th most probable label."""
         places = range(2, min(self.top_k, len(self.labels)) + 1)
         return tuple(f"{column}_{k}" for k in places for column in ("label", "confidence"))
 
     def values(self, row: FileRow | SegmentRow) -> tuple[Value, ...]:
-        """A row's values in the order of its columns; None where silence has no value."""
-        heard = row.emotion
-        emotion = (
-            heard.label,
-            heard.confidence,
-            *(heard.probabilities or (None,) * len(self.labels)),
-            heard.speech_ratio,
-            heard.status,
-            *self.ranked(heard),
-        )
-        if isinstance(row, FileRow):
-            return (row.file, row.duration, row.n_segments, *emotion)
-        return (row.file, row.start, row.end, *emotion)
+        """The values of a row in the order of its columns; None for what silence lacks."""
+        emotion = row.emotion
+        probabilities = emotion.probabilities or (None,) * len(self.labels)
+        times = (row.duration, row.n_segments) if isinstance(row, FileRow) else (row.start, row.end)
+        label = (emotion.label, emotion.confidence, *probabilities)
+        return (row.file, *times, *label, emotion.speech_ratio, emotion.status, *self.ranked(emotion))
 
-    def ranked(self, heard: Emotion) -> tuple[Value, ...]:
+    def ranked(self, emotion: Emotion) -> tuple[Value, ...]:
         """The values of `ranks`."""
         n = len(self.ranks)
-        if not n or heard.probabilities is None:
+        if not n or emotion.probabilities is None:
             return (None,) * n
-        pairs = zip(self.labels, heard.probabilities, strict=True)
-        order = sorted(pairs, key=lambda pair: (pair[0] != heard.label, -pair[1]))
+        pairs = zip(self.labels, emotion.probabilities, strict=True)
+        order = sorted(pairs, key=lambda pair: (pair[0] != emotion.label, -pair[1]))
         return tuple(value for pair in order[1:] for value in pair)[:n]
 
     def record(self, row: FileRow | SegmentRow) -> dict[str, Value]:
-        """A row's values by their columns."""
+        """The values of a row by column."""
         columns = self.file_columns if isinstance(row, FileRow) else self.segment_columns
         return dict(zip(columns, self.values(row), strict=True))

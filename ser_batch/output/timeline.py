@@ -1,4 +1,4 @@
-"""Segments that overlap, as stretches that do not: for formats that show one label at a time."""
+"""Timeline without overlap, made from overlapping segments: for formats that show one label at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from ser_batch.output.schema import Emotion, SegmentRow
 
 
 class Stretch(NamedTuple):
-    """A part of a file and what is heard in it; times in seconds."""
+    """A part of a file and its emotion; times in seconds."""
 
     start: float
     end: float
@@ -15,10 +15,10 @@ class Stretch(NamedTuple):
 
 
 def stretches(segments: Sequence[SegmentRow]) -> Iterator[Stretch]:
-    """Cut a file's segments, sorted, so that they tile it from 0 to its duration without gap or overlap.
+    """Tile a file from 0 to its duration with its sorted segments, without gap or overlap.
 
-    Each border lies in the middle of what two neighbours share. Windows of one length thus keep the times that are
-    nearer to their centre than to any other's: for a hop of h, h each, and more for the first and the last.
+    Each border is the middle of the time that two neighbours share. With a hop of h, each window keeps h seconds
+    around its centre; the first and the last keep more.
     """
     start = 0.0
     for segment, following in zip(segments, [*segments[1:], None], strict=True):
@@ -28,7 +28,7 @@ def stretches(segments: Sequence[SegmentRow]) -> Iterator[Stretch]:
 
 
 def in_milliseconds(timeline: Iterable[Stretch]) -> Iterator[tuple[int, int, Emotion]]:
-    """Round the borders to milliseconds: still tiles, none of them empty."""
+    """Round the borders to milliseconds; no stretch becomes empty."""
     start = 0
     for stretch in timeline:
         end = max(start + 1, round(stretch.end * 1000))
@@ -36,12 +36,12 @@ def in_milliseconds(timeline: Iterable[Stretch]) -> Iterator[tuple[int, int, Emo
         start = end
 
 
-def caption(heard: Emotion) -> str:
-    """What is heard, if it has a label, and its confidence: `angry 0.7512`."""
-    return f"{heard.label} {heard.confidence:.4f}"
+def caption(emotion: Emotion) -> str:
+    """Label and confidence: `angry 0.7512`."""
+    return f"{emotion.label} {emotion.confidence:.4f}"
 
 
 def clock(milliseconds: int, point: str = ".") -> str:
-    """A time as subtitles have it: `01:02:03.004`."""
+    """A time in the notation of subtitles: `01:02:03.004`."""
     seconds, thousandths = divmod(milliseconds, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{point}{thousandths:03}"

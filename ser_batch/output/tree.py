@@ -1,4 +1,4 @@
-"""A folder with a file for each input, named like it."""
+"""Output trees: one file for each input, under the path of the input."""
 
 import errno
 import hashlib
@@ -11,34 +11,35 @@ from contextlib import suppress
 from pathlib import Path
 
 from ser_batch.output.names import in_utf8
-from ser_batch.output.schema import FileRow, SegmentRow
+from ser_batch.output.schema import FileRow, Schema, SegmentRow
 
-WRITTEN = ".written"  # what a run has put into a folder: name and mtime of each file, a line each
-# A name that cannot be had: another input's, a folder's, too long, or with what the file system does not take.
-NOT_TO_BE_HAD = {errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
+WRITTEN = ".written"  # list of the files that a run wrote into a folder: name and mtime, one JSON line each
+# The name is taken, is a folder, is too long, or has characters that the file system refuses.
+UNUSABLE_NAME = {errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
+Render = Callable[[FileRow, Sequence[SegmentRow]], Iterable[str]]  # the text of an output file, in pieces
 
 
 class Folder:
-    """A folder that is filled beside its place, in `partial`; its files are moved there when all are complete.
+    """An output folder that is written to `partial` first; `close` moves its files into place.
 
-    What an earlier run has put there and this one has not is deleted then, unless it has been changed since.
+    `close` also deletes the files of an earlier run that this run did not write, unless they were changed since.
     """
 
     def __init__(self, path: Path):
         self.partial = path.with_name(path.name + ".partial")
-        shutil.rmtree(self.partial, ignore_errors=True)  # of a run that was killed
+        shutil.rmtree(self.partial, ignore_errors=True)  # left by a killed run
         self.partial.mkdir()
         self._path = path
         self._written = (self.partial / WRITTEN).open("w", encoding="utf-8")
 
     def add(self, name: str) -> None:
-        """Tell that a file, by its path in `partial`, is complete."""
+        """Record a complete file by its path in `partial`."""
         self._written.write(json.dumps([name, (self.partial / name).stat().st_mtime_ns]) + "\n")
 
     def close(self) -> None:
-        """Put the files in place."""
+        """Move the files into place."""
         self._written.close()
-        os.sync()  # at once for what may be a million small files
+        os.sync()  # one call for up to a million small files
         if not self._path.exists():
             self.partial.rename(self._path)
             return
@@ -54,23 +55,21 @@ class Folder:
 
 
 class Tree:
-    """Writes a file for each input into a folder that mirrors the input's."""
+    """Writer of one file for each input, in folders that mirror those of the inputs."""
 
-    def __init__(
-        self, path: Path, suffix: str, render: Callable[[FileRow, Sequence[SegmentRow]], Iterable[str]]
-    ):
+    def __init__(self, path: Path, suffix: str, render: Render):
         self._folder = Folder(path)
         self._suffix = suffix
         self._render = render
 
     def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
-        """Write one file from its input's rows."""
+        """Write the file of one input."""
         try:
             self._write(mirrored(file.file) + self._suffix, file, segments)
         except OSError as error:
-            if error.errno not in NOT_TO_BE_HAD:
+            if error.errno not in UNUSABLE_NAME:
                 raise
-            self._write(unmistakable(file.file) + self._suffix, file, segments)
+            self._write(unique(file.file) + self._suffix, file, segments)
 
     def _write(self, name: str, file: FileRow, segments: Sequence[SegmentRow]) -> None:
         path = self._folder.partial / name
@@ -80,17 +79,22 @@ class Tree:
         self._folder.add(name)
 
     def close(self) -> None:
-        """Put the files in place."""
+        """Move the files into place."""
         self._folder.close()
 
 
+def tree_writer(name: str, suffix: str, render: Render) -> Callable[[Path, Schema], Tree]:
+    """The `writer` of a format that has one file for each input: `name/<input><suffix>`, with the text of `render`."""
+    return lambda folder, schema: Tree(folder / name, suffix, render)
+
+
 def mirrored(file: str) -> str:
-    """A file's place in a tree: its path, in UTF-8, from `/` on if it is absolute, and never above the tree."""
+    """The path of an input inside a tree: in UTF-8, without a leading `/`, never above the tree."""
     return in_utf8(os.path.normpath("/" + file).lstrip("/"))
 
 
-def unmistakable(file: str) -> str:
-    """A short name that no other file has, for one whose own cannot be had: `name~hash`, at the top of the tree."""
+def unique(file: str) -> str:
+    """A short unique name, `name~hash` at the top of the tree, for an input whose own path cannot be used."""
     digest = hashlib.sha256(os.fsencode(file)).hexdigest()[:16]
     return re.sub(r"[^\w.-]", "_", in_utf8(Path(file).name), flags=re.ASCII)[:80] + "~" + digest
 
@@ -104,7 +108,7 @@ def _entries(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def _delete(path: Path, mtime_ns: int) -> None:
-    with suppress(OSError):  # it is gone, or its folder holds more
+    with suppress(OSError):  # already gone, or the folder is not empty
         if path.stat().st_mtime_ns == mtime_ns:
             path.unlink()
             os.removedirs(path.parent)

@@ -1,4 +1,4 @@
-"""A table of files beside one of segments, whatever a table is made of."""
+"""Writer of a table of files and a table of segments."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,17 +7,17 @@ from ser_batch.output.schema import FileRow, Schema, SegmentRow, Value
 
 
 class Table(Protocol):
-    """Takes rows, and appears under its name when it is complete."""
+    """One table of rows."""
 
     def write(self, row: tuple[Value, ...], /) -> None:
-        """Append one row."""
+        """Append a row."""
 
     def close(self) -> None:
-        """Put the finished table in place."""
+        """Move the complete table into place."""
 
 
 class TwoTables:
-    """Writes both, a row at a time; they appear under their names when complete."""
+    """Writes the rows of each file into both tables."""
 
     def __init__(self, schema: Schema, files: Table, segments: Table):
         self._schema = schema
@@ -31,6 +31,6 @@ class TwoTables:
             self._segments.write(self._schema.values(segment))
 
     def close(self) -> None:
-        """Put the finished tables in place."""
+        """Move the complete tables into place."""
         self._files.close()
         self._segments.close()

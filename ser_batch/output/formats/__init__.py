@@ -1,4 +1,4 @@
-"""The formats that annotations are written in: each is a module of this package, named as `--format` names it."""
+"""Output formats: one module for each value of `--format`, under the same name."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -14,17 +14,17 @@ FORMATS = (
 
 
 class Writer(Protocol):
-    """Takes the files in order, each with its segments; nothing of them is kept in memory."""
+    """Writer of one format: takes the files in order and keeps no rows in memory."""
 
     def write(self, file: "FileRow", segments: "Sequence[SegmentRow]") -> None:
-        """Append one file with its segments."""
+        """Append one file and its segments."""
 
     def close(self) -> None:
-        """Finish the output and put it in place."""
+        """Move the complete output into place."""
 
 
 def maker(name: str) -> "Callable[[Path, Schema], Writer]":
-    """What makes the writer of a format, for an output folder and a schema.
+    """The function that makes the writer of a format from an output folder and a schema.
 
     Raises:
         ModuleNotFoundError: the format needs a package that is not installed.

@@ -1,4 +1,4 @@
-"""`audformat/`: a database for audEERING's audformat, with a filewise and a segmented table."""
+"""`audformat/`: a database in the audformat of audEERING, with a filewise and a segmented table."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from ser_batch.output.tree import Folder
 
 
 class Database:
-    """Writes the header and both tables; they appear under their names when complete."""
+    """Writer of the header and both tables."""
 
     def __init__(self, folder: Path, schema: Schema):
         self._schema = schema
@@ -29,7 +29,7 @@ class Database:
             self._segments.write((segment.file, _timedelta(segment.start), _timedelta(segment.end), *emotion))
 
     def close(self) -> None:
-        """Put the finished database in place."""
+        """Move the complete database into place."""
         self._files.close()
         self._segments.close()
         for name in ("db.files.csv", "db.segments.csv", "db.yaml"):
@@ -38,7 +38,7 @@ class Database:
 
 
 def _header(schema: Schema) -> dict[str, Any]:
-    """What `db.yaml` holds, which may be written as JSON."""
+    """The content of `db.yaml`; JSON is valid YAML."""
     return {
         "name": "annotations",
         "description": "Emotion heard in speech, annotated by ser-batch",
@@ -67,7 +67,7 @@ def _columns(names: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def _timedelta(seconds: float) -> str:
-    """A time as pandas writes it: `0 days 00:00:01.500000`."""
+    """A time in the notation of pandas: `0 days 00:00:01.500000`."""
     whole, millionths = divmod(round(seconds * 1e6), 1_000_000)
     days, rest = divmod(whole, 86_400)
     return f"{days} days {rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}.{millionths:06}"

@@ -1,4 +1,4 @@
-"""`files.csv` and `segments.csv`."""
+"""`files.csv` and `segments.csv`: tables separated by commas."""
 
 from ser_batch.output.csv_tables import csv_tables
 

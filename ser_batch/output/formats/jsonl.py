@@ -1,33 +1,25 @@
-"""`files.jsonl` and `segments.jsonl`: an object a line, with the columns of the tables as its keys."""
+"""`files.jsonl` and `segments.jsonl`: one object a line, with the columns of the tables as keys."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from ser_batch.output.replace import Replacement
-from ser_batch.output.schema import FileRow, Schema, SegmentRow
+from ser_batch.output.schema import Schema, Value
+from ser_batch.output.two_tables import TwoTables
 
 
-class JsonLines:
-    """Writes both files, a line at a time; they appear under their names when complete."""
-
-    def __init__(self, folder: Path, schema: Schema):
-        self._schema = schema
-        self._files = Replacement(folder / "files.jsonl")
-        self._segments = Replacement(folder / "segments.jsonl")
-
-    def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
-        """Append one file and its segments."""
-        self._files.file.write(self._line(file))
-        self._segments.file.writelines(map(self._line, segments))
-
-    def _line(self, row: FileRow | SegmentRow) -> str:
-        return json.dumps(self._schema.record(row), ensure_ascii=False) + "\n"
-
-    def close(self) -> None:
-        """Put the finished files in place."""
-        self._files.close()
-        self._segments.close()
+def writer(folder: Path, schema: Schema) -> TwoTables:
+    """Write both tables."""
+    files = _Lines(folder / "files.jsonl", schema.file_columns)
+    return TwoTables(schema, files, _Lines(folder / "segments.jsonl", schema.segment_columns))
 
 
-writer = JsonLines
+class _Lines(Replacement):
+    def __init__(self, path: Path, columns: Sequence[str]):
+        super().__init__(path)
+        self._columns = columns
+
+    def write(self, row: Sequence[Value]) -> None:
+        record = dict(zip(self._columns, row, strict=True))
+        self.file.write(json.dumps(record, ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""`files.parquet` and `segments.parquet`, through pyarrow: the extra `parquet`."""
+"""`files.parquet` and `segments.parquet`, written by pyarrow (extra `parquet`)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,24 +11,21 @@ from ser_batch.output.replace import Replacement
 from ser_batch.output.schema import SCHEMA_VERSION, Schema, Value
 from ser_batch.output.two_tables import TwoTables
 
-GROUP_ROWS = 1 << 14  # of a row group, which is what is kept in memory
+GROUP_ROWS = 1 << 14  # rows of a row group, the part that is kept in memory
 
 
 def writer(folder: Path, schema: Schema) -> TwoTables:
     """Write both tables, a row group at a time."""
-    return TwoTables(
-        schema,
-        _Table(folder / "files.parquet", schema.file_columns),
-        _Table(folder / "segments.parquet", schema.segment_columns),
-    )
+    files = _Table(folder / "files.parquet", schema.file_columns)
+    return TwoTables(schema, files, _Table(folder / "segments.parquet", schema.segment_columns))
 
 
-class _Table:
+class _Table(Replacement):
     def __init__(self, path: Path, columns: Sequence[str]):
-        self._replacement = Replacement(path)
+        super().__init__(path)
         fields = [pa.field(column, _type(column)) for column in columns]
         self._schema = pa.schema(fields, {"schema_version": str(SCHEMA_VERSION)})
-        self._writer = parquet.ParquetWriter(self._replacement.file.buffer, self._schema)
+        self._writer = parquet.ParquetWriter(self.file.buffer, self._schema)
         self._rows: list[tuple[Value, ...]] = []
 
     def write(self, row: tuple[Value, ...]) -> None:
@@ -46,7 +43,7 @@ class _Table:
         if self._rows:
             self._flush()
         self._writer.close()
-        self._replacement.close()
+        super().close()
 
 
 def _type(column: str) -> pa.DataType:

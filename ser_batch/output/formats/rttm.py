@@ -1,4 +1,4 @@
-"""`annotations.rttm`: turns as in speaker diarisation, with the emotion in the place of the speaker."""
+"""`annotations.rttm`: turns in the format of speaker diarisation, with the emotion instead of the speaker."""
 
 import re
 from collections.abc import Sequence
@@ -11,28 +11,24 @@ from ser_batch.output.schema import FileRow, Schema, SegmentRow
 from ser_batch.output.timeline import stretches
 
 
-class Rttm:
-    """Writes a line a turn; the file appears under its name when complete."""
+class Rttm(Replacement):
+    """Writer of one line for each turn."""
 
     def __init__(self, folder: Path, schema: Schema):
-        self._replacement = Replacement(folder / "annotations.rttm")
+        super().__init__(folder / "annotations.rttm")
 
     def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
         """Append the turns of one file."""
-        for start, end, heard in stretches(segments):
-            if heard.label:
-                self._replacement.file.write(
+        for start, end, emotion in stretches(segments):
+            if emotion.label:
+                self.file.write(
                     f"SPEAKER {_field(file.file)} 1 {start:.6f} {end - start:.6f} <NA> <NA> "
-                    f"{_field(heard.label)} {heard.confidence:.4f} <NA>\n"
+                    f"{_field(emotion.label)} {emotion.confidence:.4f} <NA>\n"
                 )
-
-    def close(self) -> None:
-        """Put the finished file in place."""
-        self._replacement.close()
 
 
 def _field(text: str) -> str:
-    """Text without white space, which separates the fields: that is written as in a URL, and so is `%`."""
+    """Text without white space, which separates fields: white space and `%` are percent-encoded."""
     return re.sub(r"[\s%]", lambda match: quote(match[0]), in_utf8(text))
 
 

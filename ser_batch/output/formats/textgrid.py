@@ -1,16 +1,10 @@
-"""`textgrid/<input>.TextGrid`: for Praat; tiers of labels and of confidences, in the long text format."""
+"""`textgrid/<input>.TextGrid`: Praat TextGrids (long text format) with tiers of labels and of confidences."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from ser_batch.output.schema import FileRow, Schema, SegmentRow
+from ser_batch.output.schema import FileRow, SegmentRow
 from ser_batch.output.timeline import Stretch, stretches
-from ser_batch.output.tree import Tree
-
-
-def writer(folder: Path, schema: Schema) -> Tree:
-    """Write a tree of TextGrids."""
-    return Tree(folder / "textgrid", ".TextGrid", textgrid)
+from ser_batch.output.tree import tree_writer
 
 
 def textgrid(file: FileRow, segments: Sequence[SegmentRow]) -> Iterator[str]:
@@ -32,3 +26,6 @@ def _tier(number: int, name: str, timeline: Sequence[Stretch], texts: Iterator[s
         quoted = text.replace('"', '""')
         yield f"        intervals [{i}]:\n            xmin = {stretch.start:.6f} \n"
         yield f'            xmax = {stretch.end:.6f} \n            text = "{quoted}" \n'
+
+
+writer = tree_writer("textgrid", ".TextGrid", textgrid)

@@ -1,12 +1,7 @@
-"""`files.tsv` and `segments.tsv`: the same as CSV, separated by tabs."""
+"""`files.tsv` and `segments.tsv`: the CSV tables, separated by tabs."""
 
-from pathlib import Path
+from functools import partial
 
 from ser_batch.output.csv_tables import csv_tables
-from ser_batch.output.schema import Schema
-from ser_batch.output.two_tables import TwoTables
 
-
-def writer(folder: Path, schema: Schema) -> TwoTables:
-    """Write both tables."""
-    return csv_tables(folder, schema, ".tsv", "\t")
+writer = partial(csv_tables, suffix=".tsv", separator="\t")
