@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.shared import table
 from ser_batch.audio import features
-from ser_batch.audio.augment import Strengths
+from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.audio.front_end import FRONT_END, SAMPLE_RATE, WINDOW_SECONDS
 from ser_batch.audio.noise import Noise, mix, read_noise, white
 from ser_batch.audio.windows import load

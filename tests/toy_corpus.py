@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ser_batch.audio import features, front_end
-from ser_batch.audio.augment import Strengths
+from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.model.bundle import Bundle
 from ser_batch.training.options import Architecture, TrainOptions

@@ -11,7 +11,7 @@ from ser_batch.api.paths import PathLike, listed
 from ser_batch.errors import UsageError
 
 if TYPE_CHECKING:
-    from ser_batch.audio.augment import Strengths
+    from ser_batch.audio.augment_spectrogram import Strengths
     from ser_batch.corpora.feature_table import FeatureTable
     from ser_batch.evaluation.evaluate import Evaluation
     from ser_batch.model.bundle import Bundle
@@ -96,7 +96,7 @@ def train(
     Raises:
         SerBatchError: no corpus, too few labels or speakers, or a folder that cannot be written.
     """
-    from ser_batch.audio.augment import Strengths
+    from ser_batch.audio.augment_spectrogram import Strengths
     from ser_batch.audio.noise import read_noise
     from ser_batch.corpora.joining import join
     from ser_batch.corpora.mapping import read_mapping
@@ -195,7 +195,7 @@ def _upon_encoder(
     judges: int, frozen: bool, thaw: PathLike | None
 ) -> tuple["LargeArchitecture", "Strengths"]:
     """How large what stands upon the encoder is, and how its clips are augmented; mixup is behind the encoder."""
-    from ser_batch.audio.augment import Strengths
+    from ser_batch.audio.augment_spectrogram import Strengths
     from ser_batch.model.bundle import load_bundle
     from ser_batch.training.options import LargeArchitecture, recorded_architecture
 

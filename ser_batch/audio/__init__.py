@@ -1,1 +1,1 @@
-"""From a file to the network's input: pure functions on arrays."""
+"""Audio: decoding, windows, noise reduction, features, augmentation, noise."""

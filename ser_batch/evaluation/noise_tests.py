@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import augment, features
+from ser_batch.audio import augment_spectrogram, features
 from ser_batch.audio.front_end import WINDOW_SECONDS
 from ser_batch.audio.noise import Noise, mix
 from ser_batch.audio.windows import load
@@ -31,4 +31,6 @@ def noisy_log_mel(table: FeatureTable, row: int, noise: Noise, snr_db: float) ->
             "too late. Give the corpus itself."
         )
     one = slice(row, row + 1)
-    return augment.mix(table.log_mel(one), noise.power[window][None], table.frames[one], snr_db)[0]
+    return augment_spectrogram.mix(table.log_mel(one), noise.power[window][None], table.frames[one], snr_db)[
+        0
+    ]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import augment, features
-from ser_batch.audio.augment import Strengths
+from ser_batch.audio import augment_spectrogram, augment_waveform, features
+from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.audio.denoise import noisereduce_samples
 from ser_batch.audio.front_end import SAMPLE_RATE, WINDOW_SAMPLES
 
@@ -33,10 +33,10 @@ def waveforms(samples: Array, seed: int) -> dict[str, Array]:
     return {
         "original": samples,
         "cleaned": cleaned(samples),
-        "noise": strongest(augment.noise_wave),
-        "stretch": strongest(augment.stretch_wave),
-        "shift": strongest(augment.shift_wave),
-        "pitch": strongest(augment.pitch_wave),
+        "noise": strongest(augment_waveform.add_noise),
+        "stretch": strongest(augment_waveform.stretch),
+        "shift": strongest(augment_waveform.shift),
+        "pitch": strongest(augment_waveform.shift_pitch),
     }
 
 
@@ -49,16 +49,16 @@ def spectrograms(bands: Array, frames: int, seed: int) -> dict[str, Array]:
     clip, heard = bands[None], np.array([frames])
     certain = Strengths(quieter_share=1, noise_share=1)
     changes: dict[str, Callable[[], Array]] = {
-        "stretch, shift and warp": lambda: augment.warp(clip, heard, rng, certain)[0],
-        "quieter room": lambda: augment.quieten(clip, heard, rng, certain),
-        "equaliser": lambda: augment.equalise(clip, heard, rng, certain),
-        "noise": lambda: augment.add_noise(clip, heard, rng, certain),
-        "masks": lambda: augment.mask(clip, heard, rng, certain),
+        "stretch, shift and warp": lambda: augment_spectrogram.warp(clip, heard, rng, certain)[0],
+        "quieter room": lambda: augment_spectrogram.subtract_noise(clip, heard, rng, certain),
+        "equaliser": lambda: augment_spectrogram.equalise(clip, heard, rng, certain),
+        "noise": lambda: augment_spectrogram.add_noise(clip, heard, rng, certain),
+        "masks": lambda: augment_spectrogram.mask(clip, heard, rng, certain),
     }
     found = {"original": bands}
     for name, change in changes.items():
         draws = [change()[0] for _ in range(DRAWS)]
         found[name] = max(draws, key=lambda draw: float(np.abs(draw - bands).mean()))
     for k in range(ALL_OF_THEM):
-        found[f"all, draw {k + 1}"] = augment.spectrogram(clip.copy(), heard, rng, Strengths())[0][0]
+        found[f"all, draw {k + 1}"] = augment_spectrogram.augment(clip.copy(), heard, rng, Strengths())[0][0]
     return found

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import augment, features, front_end
+from ser_batch.audio import augment_spectrogram, augment_waveform, features, front_end
 from ser_batch.audio.windows import load
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.errors import UsageError
@@ -60,7 +60,7 @@ class Batches:
     class_weights: Array
     size: int
     augmentation: str
-    strengths: augment.Strengths
+    strengths: augment_spectrogram.Strengths
     seed: int
     features: str = "mfcc"
     teacher: Teacher | None = None
@@ -90,7 +90,9 @@ class Batches:
         bands, frames = self._bands(rows, rng), self.table.frames[rows]
         positions = np.broadcast_to(np.arange(front_end.N_FRAMES, dtype=np.float32), bands.shape[:2])
         if self.augmentation == "spectrogram":
-            bands, frames, positions = augment.spectrogram(bands, frames, rng, self.strengths, self.noise)
+            bands, frames, positions = augment_spectrogram.augment(
+                bands, frames, rng, self.strengths, self.noise
+            )
         targets = {
             "logits": self.targets[rows],
             **{name: each[rows] for name, each in self.auxiliary.items()},
@@ -105,12 +107,14 @@ class Batches:
             weights = {"frames": heard.astype(np.float32), "clip": np.ones(len(rows), np.float32)}
         pairs: list[Any] = []
         if self.augmentation == "spectrogram" and self.strengths.mixup:
-            share, other = augment.partners(len(rows), rng, self.strengths.mixup)
-            targets = dict(zip(targets, augment.blend([*targets.values()], share, other), strict=True))
+            share, other = augment_spectrogram.mixup_partners(len(rows), rng, self.strengths.mixup)
+            targets = dict(
+                zip(targets, augment_spectrogram.blend([*targets.values()], share, other), strict=True)
+            )
             if self.mixed_inside:
                 pairs = [share[:, None, None], other]
             else:
-                (bands,) = augment.blend([bands], share, other)
+                (bands,) = augment_spectrogram.blend([bands], share, other)
         weights["logits"] = targets["logits"] @ self.class_weights
         for name in self.auxiliary:
             known = targets[name].sum(axis=1)  # less than 1 for a blend with a clip whose value is not known
@@ -122,7 +126,7 @@ class Batches:
         if self.augmentation != "waveform":
             return self.table.log_mel(rows)
         files = [load(self.table.paths[row], front_end.WINDOW_SECONDS) for row in rows]
-        clips = [augment.waveform(samples, rng)[: front_end.WINDOW_SAMPLES] for samples in files]
+        clips = [augment_waveform.augment(samples, rng)[: front_end.WINDOW_SAMPLES] for samples in files]
         return np.stack([features.log_mel(clip, self.table.denoise) for clip in clips])
 
 

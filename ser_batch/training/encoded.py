@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from ser_batch.audio import augment, features, front_end
+from ser_batch.audio import augment_spectrogram, features, front_end
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.training.batches import Batch
 
@@ -41,7 +41,7 @@ class EncodedBatches:
     targets: Array
     class_weights: Array
     size: int
-    strengths: augment.Strengths
+    strengths: augment_spectrogram.Strengths
     seed: int
 
     def __len__(self) -> int:
@@ -58,7 +58,8 @@ class EncodedBatches:
             encoded[..., -1] *= ~self._hidden(encoded[..., -1] > 0, rng)
             mixed = [encoded, self.targets[rows]]
             if self.strengths.mixup:
-                mixed = augment.mixup(mixed, rng, self.strengths.mixup)
+                partners = augment_spectrogram.mixup_partners(len(rows), rng, self.strengths.mixup)
+                mixed = augment_spectrogram.blend(mixed, *partners)
             encoded, targets = mixed
             # a frame of a blend is heard where either is
             heard = (encoded[..., -1:] > 0).astype(np.float32)
@@ -71,7 +72,9 @@ class EncodedBatches:
         longest = self.strengths.time_mask_frames * heard.shape[1] // front_end.N_FRAMES
         hidden = np.zeros_like(heard)
         for _ in range(self.strengths.time_masks):
-            hidden |= augment.runs(heard.shape[1], np.minimum(longest, frames // 4), frames, rng)
+            hidden |= augment_spectrogram.random_runs(
+                heard.shape[1], np.minimum(longest, frames // 4), frames, rng
+            )
         return hidden
 
 
@@ -81,7 +84,7 @@ def hear(
     rows: Ints,
     path: Path,
     n_views: int,
-    strengths: augment.Strengths,
+    strengths: augment_spectrogram.Strengths,
     seed: int,
     kind: str,
     noise: Array | None = None,
@@ -110,7 +113,7 @@ def hear(
             some = rows[start : start + HEARD_TOGETHER]
             bands = table.log_mel(some)
             if view:
-                bands, *_ = augment.spectrogram(bands, table.frames[some], rng, strengths, noise)
+                bands, *_ = augment_spectrogram.augment(bands, table.frames[some], rng, strengths, noise)
             encoded = np.concatenate(encoder(features.network_input(bands, kind)), axis=-1)
             if views is None:
                 views = open_memmap(path, "w+", np.float16, (1 + n_views, len(rows), *encoded.shape[1:]))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.audio import features, front_end
-from ser_batch.audio.augment import Strengths
+from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.evaluation import calibration, metrics, plots
 from ser_batch.evaluation.evaluate import evaluate, logits_of

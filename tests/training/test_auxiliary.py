@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ser_batch.audio import features
-from ser_batch.audio.augment import Strengths
+from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.errors import UsageError
 from ser_batch.training.batches import Batches, auxiliary_targets, soft_targets
 from ser_batch.training.division import divide

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from ser_batch.audio import features, front_end
-from ser_batch.audio.augment import Strengths
+from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.training.batches import Batches, balanced_weights, soft_targets
 
 LABELS = ["angry", "neutral", "sad"]

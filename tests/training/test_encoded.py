@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_batch.audio.augment import Strengths
+from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.training.encoded import EncodedBatches, hear
 
 PLAIN = Strengths(time_masks=0, mixup=0.0)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras")
-from ser_batch.audio.augment import Strengths  # noqa: E402
+from ser_batch.audio.augment_spectrogram import Strengths  # noqa: E402
 from ser_batch.errors import SerBatchError  # noqa: E402
 from ser_batch.training import loop, network  # noqa: E402
 from ser_batch.training.batches import Batches, soft_targets  # noqa: E402

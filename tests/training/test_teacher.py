@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ser_batch.audio import features
-from ser_batch.audio.augment import Strengths
+from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.runtime import Network
 from ser_batch.training.batches import Batches

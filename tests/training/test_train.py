@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from ser_batch.audio import features, front_end
-from ser_batch.audio.augment import Strengths
+from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.audio.noise import Noise
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.errors import SerBatchError, UsageError

@@ -1,1 +1,1 @@
-"""Decoding of audio files: libsndfile, FFmpeg, MP3, Ogg, headers, truncated files."""
+"""Audio file decoders: libsndfile, FFmpeg, and the checks of MP3, Ogg and truncated files."""

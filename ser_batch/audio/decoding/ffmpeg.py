@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_batch.audio.decoding.common import BLOCK_VALUES, Array, DecodeError
-from ser_batch.audio.decoding.spliced import Spliced
+from ser_batch.audio.decoding.file_parts import FilePart
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -50,7 +50,7 @@ def _opened(descriptor: int, reason: str) -> "InputContainer":
             f"not audio that libsndfile reads ({reason}); "
             "if it is m4a, mp4, aac, wma, webm, amr or the like: pip install 'ser-batch[av]'"
         ) from None
-    file = Spliced(b"", descriptor, 0)
+    file = FilePart(b"", descriptor, 0)
     try:
         container = av.open(file, "r", options={"format_whitelist": CONTAINERS}, metadata_errors="replace")
     except (av.FFmpegError, ValueError):

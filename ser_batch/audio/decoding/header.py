@@ -1,4 +1,4 @@
-"""What an audio file's header tells without decoding it: a hint, since headers lie."""
+"""Length, sample rate and channels from a file's header, without decoding: estimates, since headers can be wrong."""
 
 import os
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import soundfile
 
-from ser_batch.audio.decoding.common import UNCOUNTED
+from ser_batch.audio.decoding.common import UNKNOWN_FRAMES
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Length in seconds, None where it is not told; sample rate in Hz; channels."""
+    """Length in seconds, None if unknown; sample rate in Hz; number of channels."""
 
     seconds: float | None
     sample_rate: int
@@ -19,19 +19,21 @@ class Header:
 
 
 def read(path: str | os.PathLike[str]) -> Header | None:
-    """The header of a file; None where it is not libsndfile's to read."""
+    """Read the header of a file; None if libsndfile cannot read it."""
     try:
         with (
             Path(path).open("rb", buffering=0) as file,
             soundfile.SoundFile(file.fileno(), closefd=False) as sound,
         ):
-            told = 0 < sound.frames < UNCOUNTED
-            return Header(sound.frames / sound.samplerate if told else None, sound.samplerate, sound.channels)
+            known = 0 < sound.frames < UNKNOWN_FRAMES
+            return Header(
+                sound.frames / sound.samplerate if known else None, sound.samplerate, sound.channels
+            )
     except (OSError, soundfile.LibsndfileError):
         return None
 
 
 def seconds(path: str | os.PathLike[str]) -> float | None:
-    """Length in seconds by the header; None where it does not tell, or is not libsndfile's to read."""
+    """Length in seconds by the header; None if it is unknown or libsndfile cannot read the file."""
     header = read(path)
     return header.seconds if header else None

@@ -8,7 +8,7 @@ import os
 from functools import cache
 from itertools import product
 
-from ser_batch.audio.decoding.spliced import Spliced
+from ser_batch.audio.decoding.file_parts import FilePart
 
 SCAN_BYTES = 1 << 20
 LONGEST_FRAME = 1_441
@@ -19,7 +19,7 @@ BIT_RATES_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 BIT_RATES_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
 
-def with_true_length(descriptor: int) -> Spliced | None:
+def with_true_length(descriptor: int) -> FilePart | None:
     """The same MP3 with a header that counts all frames there are; None if its own counts as many, or more.
 
     Args:
@@ -39,8 +39,8 @@ def with_true_length(descriptor: int) -> Spliced | None:
         if int.from_bytes(head[xing + 8 : xing + 12]) >= frames - 1:
             return None
         first = head[: xing + 8] + (frames - 1).to_bytes(4)
-        return Spliced(first, descriptor, start + len(first))
-    return Spliced(_xing_frame(head[:4], frames), descriptor, start)
+        return FilePart(first, descriptor, start + len(first))
+    return FilePart(_xing_frame(head[:4], frames), descriptor, start)
 
 
 def _first_frame(descriptor: int) -> int:

@@ -8,9 +8,9 @@ from itertools import chain
 import numpy as np
 import soundfile
 
-from ser_batch.audio.decoding import endings, mp3, ogg
-from ser_batch.audio.decoding.common import BLOCK_VALUES, UNCOUNTED, Array, DecodeError
-from ser_batch.audio.decoding.spliced import Spliced
+from ser_batch.audio.decoding import mp3, ogg, truncation
+from ser_batch.audio.decoding.common import BLOCK_VALUES, UNKNOWN_FRAMES, Array, DecodeError
+from ser_batch.audio.decoding.file_parts import FilePart
 
 COUNTED = {"FLAC"}  # formats whose header counts samples, and whose decoder stops early without an error
 FOREIGN = {1, 4, 18, 64}  # libsndfile's errors for formats and encodings that it does not know
@@ -46,9 +46,9 @@ def blocks(file: io.FileIO, head: bytes) -> tuple[int, Iterator[Array]]:
     return sound.samplerate, _read(sound, others, damaged)
 
 
-def _opened(file: io.FileIO, source: int | Spliced) -> "_Sound":
+def _opened(file: io.FileIO, source: int | FilePart) -> "_Sound":
     """Open what libsndfile knows, also if a read fails once: another decoder would give other samples."""
-    place = source if isinstance(source, Spliced) else file
+    place = source if isinstance(source, FilePart) else file
     place.seek(0)
     try:
         return _Sound(source, closefd=False)
@@ -59,12 +59,12 @@ def _opened(file: io.FileIO, source: int | Spliced) -> "_Sound":
     return _Sound(source, closefd=False)
 
 
-def _sources(descriptor: int, head: bytes) -> tuple[int | Spliced, list[Spliced], bool]:
+def _sources(descriptor: int, head: bytes) -> tuple[int | FilePart, list[FilePart], bool]:
     """What libsndfile is to read, first and then, to get all of a file; and whether a part of it is missing."""
     if head.startswith(b"OggS"):
         links, damaged = ogg.examine(descriptor)
-        return descriptor, [Spliced(b"", descriptor, link) for link in links[1:]], damaged
-    return mp3.with_true_length(descriptor) or descriptor, [], endings.is_cut_off(descriptor)
+        return descriptor, [FilePart(b"", descriptor, link) for link in links[1:]], damaged
+    return mp3.with_true_length(descriptor) or descriptor, [], truncation.is_truncated(descriptor)
 
 
 class _Sound(soundfile.SoundFile):
@@ -74,7 +74,7 @@ class _Sound(soundfile.SoundFile):
         return False
 
 
-def _read(first: _Sound, others: Iterable[Spliced], damaged: bool) -> Iterator[Array]:
+def _read(first: _Sound, others: Iterable[FilePart], damaged: bool) -> Iterator[Array]:
     decoded = 0
     for sound in chain([first], map(_joined, others)):
         with sound:
@@ -87,11 +87,11 @@ def _read(first: _Sound, others: Iterable[Spliced], damaged: bool) -> Iterator[A
             while frames := _fill(sound, buffer := np.empty(shape, np.float32), decoded):
                 decoded += frames
                 yield buffer[:frames].mean(axis=1) if sound.channels > 1 else buffer[:frames, 0]
-    if damaged or (first.format in COUNTED and decoded < first.frames < UNCOUNTED):
+    if damaged or (first.format in COUNTED and decoded < first.frames < UNKNOWN_FRAMES):
         raise DecodeError(_truncated(decoded, first))
 
 
-def _joined(source: Spliced) -> _Sound:
+def _joined(source: FilePart) -> _Sound:
     try:
         return _Sound(source)
     except soundfile.LibsndfileError as error:
@@ -111,7 +111,9 @@ def _fill(sound: soundfile.SoundFile, buffer: Array, decoded: int) -> int:
 def _truncated(decoded: int, sound: soundfile.SoundFile) -> str:
     rate = sound.samplerate
     promised = (
-        f" of {sound.frames / rate:.2f} s" if sound.format in COUNTED and sound.frames < UNCOUNTED else ""
+        f" of {sound.frames / rate:.2f} s"
+        if sound.format in COUNTED and sound.frames < UNKNOWN_FRAMES
+        else ""
     )
     return f"damaged or truncated: {decoded / rate:.2f} s decoded{promised}; copy the file again"
 

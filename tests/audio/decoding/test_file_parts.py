@@ -1,4 +1,4 @@
-"""Files that begin otherwise than on disk, against the same bytes in memory."""
+"""`FilePart` against the same bytes in memory."""
 
 import io
 import os
@@ -7,7 +7,7 @@ import tempfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser_batch.audio.decoding.spliced import Spliced
+from ser_batch.audio.decoding.file_parts import FilePart
 
 STEPS = st.lists(
     st.one_of(
@@ -20,12 +20,12 @@ STEPS = st.lists(
 
 
 @given(st.binary(max_size=30), st.binary(max_size=60), st.integers(0, 70), STEPS)
-def test_it_reads_as_the_whole_would(head, data, start, steps):
+def test_it_reads_the_same_bytes(head, data, start, steps):
     whole = io.BytesIO(head + data[start:])
     with tempfile.TemporaryFile() as file:
         file.write(data)
         file.flush()
-        spliced = Spliced(head, file.fileno(), start)
+        part = FilePart(head, file.fileno(), start)
         for step, *arguments in steps:
             if step == "read":
                 expected = whole.read(*arguments)
@@ -33,24 +33,24 @@ def test_it_reads_as_the_whole_would(head, data, start, steps):
                 while len(found) < len(
                     expected
                 ):  # a raw file may give less than was asked for, but not nothing
-                    part = spliced.read(len(expected) - len(found))
-                    assert part
-                    found += part
+                    piece = part.read(len(expected) - len(found))
+                    assert piece
+                    found += piece
                 assert found == expected
                 continue
             before = whole.tell()
             target = arguments[0] + (0, before, len(whole.getvalue()))[arguments[1]]
             if target < 0:
-                assert spliced.seek(*arguments) == -1
+                assert part.seek(*arguments) == -1
             else:
-                assert spliced.seek(*arguments) == whole.seek(min(target, len(whole.getvalue())))
-            assert spliced.tell() == whole.tell()
+                assert part.seek(*arguments) == whole.seek(min(target, len(whole.getvalue())))
+            assert part.tell() == whole.tell()
 
 
-def test_places_beyond_all_files_are_its_end():
+def test_a_seek_beyond_the_end_stops_at_the_end():
     with tempfile.TemporaryFile() as file:
         file.write(b"abc")
         file.flush()
-        spliced = Spliced(b"", file.fileno(), 0)
-        assert spliced.seek(2**64) == 3
-        assert spliced.read(1) == b""
+        part = FilePart(b"", file.fileno(), 0)
+        assert part.seek(2**64) == 3
+        assert part.read(1) == b""
