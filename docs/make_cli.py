@@ -10,8 +10,8 @@ HEAD = """\
 <!-- Made by `python docs/make_cli.py > docs/cli.md` from the help of the commands: change that, and run it again. -->
 # Commands
 
-Every command takes `-h` or `--help`. [Annotating](annotate.md) says more about configurations, dry runs, events for
-programs, and completion by the shell.
+Every command has `-h` and `--help`. [Annotating](annotate.md) explains configurations, dry runs, events for programs
+and completion by the shell.
 """
 
 
@@ -28,7 +28,8 @@ def reference() -> Iterator[str]:
         yield "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n")) + "\n"
         options = (option for option in command.params if isinstance(option, click.Option))
         records = filter(None, (option.get_help_record(ctx) for option in options))
-        yield "\n".join(f"- `{names}`: {' '.join(said.split())}" for names, said in records) + "\n"
+        yield "\n".join(f"- `{names}`: {' '.join(help_text.split())}" for names, help_text in records) + "\n"
+        yield (command.epilog or "").replace("Example: ", "Example:\n\n    ") + "\n"
 
 
 if __name__ == "__main__":

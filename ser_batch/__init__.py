@@ -1,4 +1,4 @@
-"""Batch annotation of emotion in speech: each command as a function. Importing this loads nothing heavy."""
+"""Batch annotation of emotion in speech: the Python API, one function for each command."""
 
 from ser_batch.api.annotation import annotate, annotate_to, merge, report
 from ser_batch.api.annotator import Annotator

@@ -1,4 +1,4 @@
-"""`python -m ser_batch` is `ser-batch`."""
+"""Entry point of `python -m ser_batch`, the same as `ser-batch`."""
 
 from ser_batch.cli import main
 

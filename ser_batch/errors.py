@@ -1,13 +1,13 @@
-"""The exceptions that are shown to the user as a message instead of a traceback."""
+"""Errors that the command line shows as a message without a traceback."""
 
 
 class SerBatchError(Exception):
-    """Something the user can mend: the message names the thing, says what is wrong and what to do."""
+    """An error that the user can correct. Its message has the form `WHAT: what is wrong: what to do`."""
 
     exit_code = 1
 
 
 class UsageError(SerBatchError):
-    """What was asked for makes no sense: an unknown model, a window longer than the model's."""
+    """Invalid arguments, such as an unknown model or a window longer than the model's."""
 
     exit_code = 2

@@ -1,1 +1,1 @@
-"""The Python API. Its modules load nothing heavy until their functions are called."""
+"""Python API: functions that import heavy packages only when they are called."""

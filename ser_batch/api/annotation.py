@@ -1,4 +1,4 @@
-"""Annotation of files into a DataFrame or a folder of tables, and what is done with such folders."""
+"""Annotation of files into a DataFrame or an output folder; merging and reports of output folders."""
 
 import os
 import warnings
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ser_batch.runs.progress import Progress
     from ser_batch.runs.summary import Summary
 
-ABOUT_A_FOLDER = {"formats", "restart", "retry_failed", "shard", "work_dir"}
+FOLDER_OPTIONS = {"formats", "restart", "retry_failed", "shard", "work_dir"}
 
 
 def annotate(
@@ -29,7 +29,7 @@ def annotate(
     progress: bool = False,
     **options: Any,
 ) -> "DataFrame":
-    """Label the emotion in files; the rows of `segments.csv` or `files.csv` as a DataFrame.
+    """Label the emotion in files; return the rows of `segments.csv` or `files.csv` as a DataFrame.
 
     >>> import ser_batch
     >>> segments = ser_batch.annotate("samples/diary")
@@ -41,25 +41,24 @@ def annotate(
     0
 
     Args:
-        paths: files and directories, or URLs of such: one, or any number of them, as in a column of a DataFrame.
-        output: folder for the tables, or its URL, as for `ser-batch annotate`; a folder of an earlier run is resumed.
-            Without it nothing is written.
-        level: a row for each segment, or for each file.
+        paths: one or several files, folders or URLs, for example a column of a DataFrame.
+        output: folder for the tables, or its URL; an unfinished run in it is resumed. By default nothing is written.
+        level: one row for each segment, or for each file.
         progress: show a bar, in a notebook or on a terminal.
         options: the fields of `ser_batch.engine.job.Options`, such as `model`, `jobs`, `hop` in seconds, `include`,
             `absolute`.
 
     Returns:
-        Rows sorted by `file` and `start`. The index is audformat's: `file`, `start` and `end` for segments, the times
-        as Timedelta; `file` for files. Files are called as in the tables: relative to the folder that all are in, or
-        with `absolute=True` from `/`. The columns are the tables', `label` and `status` as categories; silence has no
-        label, and NaN for numbers. `attrs` holds what JSON can: `root`, `model`, `model_sha256`, `failures`, a
-        dictionary with `file`, `stage`, `error` and `message` for each of the first 1,000, and of the summary
-        in `run.json` `counts`, `labels`, `audio_seconds`, `wall_seconds`, and more.
+        Rows sorted by `file` and `start`. The index is that of audformat: `file`, `start` and `end` (Timedelta) for
+        segments, `file` for files. Paths are relative to the common folder of all files, or absolute with
+        `absolute=True`. The columns are those of the tables, `label` and `status` as categories; silence has no label
+        and NaN instead of numbers. `attrs` has `root`, `model`, `model_sha256`, the first 1,000 `failures` as
+        dictionaries of `file`, `stage`, `error` and `message`, and the summary of `run.json`: `counts`, `labels`,
+        `audio_seconds`, `wall_seconds` and more.
 
     Raises:
-        SerBatchError: nothing could be done, or more files failed than `max_failures` allows.
-        KeyboardInterrupt: Ctrl-C; with `output`, the same call goes on from there.
+        SerBatchError: no file could be annotated, or more files failed than `max_failures` allows.
+        KeyboardInterrupt: Ctrl-C; with `output`, the same call resumes the run.
 
     Warns:
         UserWarning: some files failed, or the model was trained with another `denoise`.
@@ -71,13 +70,13 @@ def annotate(
     from ser_batch.runs.in_memory import annotate_in_memory
 
     if level not in ("segments", "files"):
-        raise UsageError(f"unknown level {level!r}: choose segments or files")
+        raise UsageError(f"level {level!r}: unknown: choose segments or files")
     asked = Options(**options)
     bundle = load_bundle(asked.model)
     frame = DataFrameBuilder(Schema(bundle.labels, asked.top_k), level == "segments")
     if output is not None:
         summary = _run(paths, output, asked, _shown(progress), frame)
-    elif needless := ABOUT_A_FOLDER & options.keys():
+    elif needless := FOLDER_OPTIONS & options.keys():
         raise UsageError(
             f"{', '.join(sorted(needless))}: only with a folder for the tables: name one as output"
         )
@@ -93,18 +92,18 @@ def annotate(
 
 
 def annotate_to(paths: PathLike | Iterable[PathLike], output: PathLike, **options: Any) -> "Summary":
-    """Label the emotion in files, into a folder alone: for archives whose rows fit into no memory.
+    """Label the emotion in files and write only an output folder: for archives whose rows do not fit into memory.
 
     Args:
         paths: as for `annotate`.
-        output: folder for the tables, or its URL; a folder of an earlier run is resumed.
+        output: folder for the tables, or its URL; an unfinished run in it is resumed.
         options: the fields of `ser_batch.engine.job.Options`.
 
     Returns:
         Counts of files, segments, labels and failures, and `exit_code`.
 
     Raises:
-        SerBatchError: nothing could be done; single files that fail are in `failures.csv` instead.
+        SerBatchError: no file could be annotated. Files that fail are in `failures.csv` and raise nothing.
     """
     from ser_batch.engine.job import Options
 
@@ -114,7 +113,7 @@ def annotate_to(paths: PathLike | Iterable[PathLike], output: PathLike, **option
 def merge(
     folders: PathLike | Sequence[PathLike], output: PathLike | None = None, **options: Any
 ) -> "Summary":
-    """Join shards, which `annotate` was asked for by `shard`, into the tables of one run; what `ser-batch merge` does.
+    """Join the shards of `annotate(shard=…)` into the tables of one run; the command `ser-batch merge`.
 
     Args:
         folders: output folders of the shards.
@@ -131,14 +130,14 @@ def merge(
 
 
 def report(folder: PathLike, output: PathLike | None = None) -> Path:
-    """Write one HTML page that shows what is in an output folder of `annotate`; what `ser-batch report` does.
+    """Write one HTML page that shows the annotations in an output folder; the command `ser-batch report`.
 
     Args:
         folder: with files.csv, segments.csv, failures.csv and run.json.
         output: the page; by default report.html in the folder.
 
     Returns:
-        Where the page is.
+        The path of the page.
 
     Raises:
         SerBatchError: a table is missing or damaged, or the page cannot be written.
@@ -163,7 +162,7 @@ def _run(
 
 
 def _finished(frame: "DataFrameBuilder", bundle: "Bundle", summary: "Summary") -> "DataFrame":
-    """The DataFrame, with what is known about its making; failures are not passed over in silence."""
+    """The DataFrame with its `attrs`; a warning tells about failed files."""
     from ser_batch.runs import run_json
 
     if summary.failed:

@@ -1,4 +1,4 @@
-"""Annotation in this process: of arrays in memory, and of single files."""
+"""Annotation of arrays and single files in this process."""
 
 import os
 import threading
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Annotator:
-    """A loaded model, for audio that is in memory or comes file by file: in notebooks and services.
+    """A loaded model for audio in memory or single files: for notebooks and services.
 
-    It works in the thread that calls it, on one core. Threads may share it, but wait for each other: for more cores,
-    make one in each process, or give `ser_batch.annotate` all files at once.
+    It works in the calling thread, on one core. Threads can share it and then wait for each other. To use more cores,
+    make one in each process, or call `ser_batch.annotate` with all files at once.
 
     >>> import numpy as np, ser_batch
     >>> annotator = ser_batch.Annotator("crema-d", hop=3.0)
@@ -45,10 +45,10 @@ class Annotator:
             model: a bundled model's name, or a folder that `train` wrote.
             denoise: `off`, `gate` or `noisereduce`; by default as the model's card says.
             window: length of a segment in seconds, 0.1 to 3.
-            hop: from the start of a segment to that of the next in seconds, at most `window`.
+            hop: time from the start of a segment to the start of the next in seconds, at most `window`.
 
         Raises:
-            SerBatchError: an unknown or broken model, or options that make no sense.
+            SerBatchError: an unknown or broken model, or invalid options.
         """
         from ser_batch.api.progress import Bar
         from ser_batch.engine.job import Options
@@ -61,19 +61,19 @@ class Annotator:
         self._lock = threading.Lock()
 
     def segments(self, array: "ArrayLike", sample_rate: int) -> "DataFrame":
-        """Label the emotion in audio in memory, with the numbers that a file of the same samples would get.
+        """Label the emotion in audio in memory; the result equals that of a file with the same samples.
 
         Args:
-            array: `[n]`, `[channels, n]` or `[n, channels]`: the shorter axis is taken for the channels, which are
-                averaged. Full scale is ±1 for floats; integers of 8, 16 and 32 bits have their own, unsigned ones
-                their zero in the middle.
+            array: samples `[n]`, `[channels, n]` or `[n, channels]`; the shorter axis is that of the channels, which
+                are averaged. Full scale is ±1 for floats, and the range of the type for integers of 8, 16 and 32 bits;
+                the zero of unsigned integers is the middle of the range.
             sample_rate: in Hz, 1,000 to 768,000.
 
         Returns:
-            A row for each segment, as from `ser_batch.annotate`, but indexed by `start` and `end` alone.
+            A row for each segment as from `ser_batch.annotate`, indexed by `start` and `end` alone.
 
         Raises:
-            SerBatchError: no audio: no samples, not finite, or of a type or shape that is none.
+            SerBatchError: no samples, samples that are not finite, or a wrong type or shape.
         """
         from ser_batch.audio import arrays
 
@@ -86,13 +86,13 @@ class Annotator:
         """Label the emotion in a file.
 
         Args:
-            path: of the file, or its URL.
+            path: the file, or its URL.
 
         Returns:
-            A row for each segment, as from `ser_batch.annotate`; the file is called as it is here.
+            A row for each segment as from `ser_batch.annotate`; `file` in the index is `path`.
 
         Raises:
-            SerBatchError: it cannot be read; the message says why.
+            SerBatchError: the file cannot be read; the message says why.
         """
         from ser_batch.engine.result import Failure
         from ser_batch.inputs.url import redacted

@@ -1,4 +1,4 @@
-"""A labelled corpus, to be looked at and listened to."""
+"""Exploration of a labelled corpus: a page with tables, pictures and sounds."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,19 +17,19 @@ def explore(
     jobs: int | None = None,
     progress: bool = False,
 ) -> Path:
-    """Write a page with pictures, sounds and tables of a labelled corpus; what `ser-batch explore` does.
+    """Write a page with tables, pictures and sounds of a labelled corpus; the command `ser-batch explore`.
 
     Args:
-        corpus: as for `features`; of a stored table, what it holds.
-        output: folder for the page and what belongs to it.
+        corpus: as for `features`; a stored table has no sounds.
+        output: folder for the page and its files.
         labels: as for `train`.
-        seed: draws the examples; by default they are typical ones.
-        check: decode every clip to measure and compare it; or else trust the headers.
-        jobs: processes for that.
+        seed: draw the examples by this seed; by default they are typical clips.
+        check: decode every clip to find broken ones; otherwise read only the headers.
+        jobs: processes for that; by default the number of cores that this process may use.
         progress: draw a bar on stderr.
 
     Returns:
-        Where the page is.
+        The path of the page.
 
     Raises:
         SerBatchError: no corpus, no recognisable label, or a folder that cannot be written.

@@ -1,4 +1,4 @@
-"""Models: those that ship, and those that `train` wrote."""
+"""Loading of models: bundled ones, and those that `train` wrote."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def load_model(name_or_directory: PathLike = "crema-d") -> "Bundle":
-    """Find a model and check that it is whole.
+    """Load a model and check its files.
 
     >>> import ser_batch
     >>> model = ser_batch.load_model("crema-d")
@@ -19,13 +19,13 @@ def load_model(name_or_directory: PathLike = "crema-d") -> "Bundle":
     True
 
     Args:
-        name_or_directory: a bundled model's name, or a directory that `train` wrote.
+        name_or_directory: a bundled model's name, or a folder that `train` wrote.
 
     Returns:
-        Its `name`, `labels`, `path` and `card`, which holds all that is known about it.
+        The bundle, with `name`, `labels`, `path` and `card`.
 
     Raises:
-        SerBatchError: there is no such model, or its files are incomplete, altered or for another version.
+        SerBatchError: there is no such model, or its files are incomplete, changed or of another version.
     """
     from ser_batch.model.bundle import load_bundle
 

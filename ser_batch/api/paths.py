@@ -1,4 +1,4 @@
-"""Paths as arguments."""
+"""Types and conversion of path arguments."""
 
 import os
 from collections.abc import Iterable
@@ -7,5 +7,5 @@ PathLike = str | os.PathLike[str]
 
 
 def listed(paths: PathLike | Iterable[PathLike]) -> Iterable[PathLike]:
-    """One path as a list of one; many as they are."""
+    """One path as a list; several paths unchanged."""
     return [paths] if isinstance(paths, str | os.PathLike) else paths

@@ -1,4 +1,4 @@
-"""What the Python API shows while it works."""
+"""Progress of the Python API: a tqdm bar and Python warnings."""
 
 import warnings
 
@@ -8,17 +8,17 @@ from ser_batch.runs.progress import Progress, ProgressEstimate, Work
 
 
 class Bar(Progress):
-    """Warns as Python does; a bar of tqdm, in seconds of audio, if it is `shown`."""
+    """A bar of tqdm in seconds of audio, if `shown`; warnings as Python warnings."""
 
     def __init__(self, shown: bool):
         self._shown = shown
 
     def warn(self, message: str) -> None:
-        """Say it."""
+        """Issue a Python warning."""
         warnings.warn(message, stacklevel=2)
 
     def begin(self, work: Work) -> None:
-        """Start the clock."""
+        """Open the bar."""
         from tqdm.auto import tqdm
 
         self._meter = ProgressEstimate(work)
@@ -27,13 +27,13 @@ class Bar(Progress):
         )
 
     def advance(self, source: Source, outcome: Annotation | Failure) -> None:
-        """Count a file; the length of those to come is an estimate."""
+        """Count a file; the length of the other files is an estimate."""
         self._meter.add(source, outcome)
         self._bar.set_postfix(files=self._meter.done, failed=self._meter.failed, refresh=False)
         self._show()
 
     def file_progress(self, source: Source, seconds: float) -> None:
-        """Count so much of a file in work."""
+        """Count a part of a file."""
         self._meter.file_progress(source, seconds)
         self._show()
 
@@ -42,5 +42,5 @@ class Bar(Progress):
         self._bar.update(round(self._meter.seconds) - self._bar.n)
 
     def end(self) -> None:
-        """Stop the clock."""
+        """Close the bar."""
         self._bar.close()

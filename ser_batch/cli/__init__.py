@@ -1,4 +1,4 @@
-"""The command line: one module a subcommand, imported when it is called."""
+"""Command line: one module for each command, imported when the command is called."""
 
 import difflib
 from importlib import import_module
@@ -11,26 +11,26 @@ from ser_batch.runs.exit_codes import INTERRUPTED
 from ser_batch.version import __version__
 
 COMMANDS = {
-    "annotate": "Label the emotion heard in each file and segment.",
-    "merge": "Join what the tasks of a job array annotated with --shard.",
-    "report": "Write one HTML page that shows what was annotated.",
-    "explore": "Look at a labelled corpus, and listen to it, before training.",
+    "annotate": "Label the emotion in each file and segment.",
+    "merge": "Join the shards of a job array into one run.",
+    "report": "Write one HTML page that shows the annotations.",
+    "explore": "Show a corpus before training, as a page.",
     "train": "Train a model on a labelled corpus.",
     "evaluate": "Measure a model on a labelled corpus.",
-    "features": "Compute the feature table of a corpus, once, for training.",
+    "features": "Compute the feature table of a corpus for training.",
     "models": "List the bundled models, or show one model's card.",
 }
 
 
 class Commands(click.Group):
-    """Imports a subcommand when it is needed; shows errors that a user can mend without a traceback."""
+    """Group that imports a command when it is needed and shows errors of the user without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order in which they are used."""
+        """All names, in the order of use."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name; only its name and summary while the group's own help is shown."""
+        """The command of this name."""
         if cmd_name not in COMMANDS:
             return None
         return import_module(f"ser_batch.cli.{cmd_name}").command
@@ -43,15 +43,15 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or suggest one that is spelled like it."""
+        """Find the command, or suggest a similar name."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run, and turn our errors into click's, or into an event."""
-        as_json = "--log-json" in ctx.args  # if they are understood; a configuration may say it, too
+        """Run the command; show an error as a message, or as an event of `--log-json`."""
+        as_json = "--log-json" in ctx.args  # for usage errors; a --config file can set the option, too
         try:
             return super().invoke(ctx)
         except (SerBatchError, click.ClickException, KeyboardInterrupt) as error:
@@ -63,7 +63,7 @@ class Commands(click.Group):
 
 
 def _shown(error: BaseException) -> click.ClickException:
-    """What click shows without a traceback."""
+    """The exception that click shows without a traceback."""
     if isinstance(error, click.ClickException):
         return error
     shown = click.ClickException(str(error) or "interrupted")
@@ -71,7 +71,11 @@ def _shown(error: BaseException) -> click.ClickException:
     return shown
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: ser-batch annotate recordings -o annotations",
+)
 @click.version_option(__version__, prog_name="ser-batch")
 def main() -> None:
-    """Annotate the emotion heard in speech: a directory of audio in, a table of calibrated labels out."""
+    """Annotate emotion in speech: a folder of audio in, tables of labels with calibrated probabilities out."""

@@ -1,4 +1,4 @@
-"""`ser-batch annotate`."""
+"""Command `ser-batch annotate`."""
 
 import sys
 from itertools import chain
@@ -9,7 +9,7 @@ from ser_batch.cli import cluster, shared
 from ser_batch.cli.config import configurable
 
 
-@click.command()
+@click.command(epilog="Example: ser-batch annotate recordings -o annotations")
 @click.argument("paths", nargs=-1, type=click.Path(), metavar="PATHS...")
 @click.option(
     "-o",
@@ -18,24 +18,24 @@ from ser_batch.cli.config import configurable
     default="annotations",
     show_default=True,
     metavar="DIR|-",
-    help="Folder for the tables, made if need be, or its URL; `-` streams rows to stdout, as JSON lines.",
+    help="Folder for the tables (made if missing) or its URL; `-` streams rows to stdout as JSON lines.",
 )
 @click.option(
     "--work-dir",
     type=click.Path(),
     metavar="DIR",
-    help="Where the tables are made if -o is a URL; by default in the user's cache.",
+    help="Local folder for the tables while -o is a URL; by default in the user's cache.",
 )
-@shared.formats(default=("csv",), show_default=True, help="Format of the tables; may be repeated.")
+@shared.formats(default=("csv",), show_default=True, help="Format of the tables, repeatable.")
 @click.option(
-    "--merge-consecutive", is_flag=True, help="Show neighbouring segments of one label as one segment."
+    "--merge-consecutive", is_flag=True, help="Merge consecutive segments that have the same label."
 )
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
     default=0.0,
     metavar="P",
-    help="Show no label that is less probable than P: the status is `uncertain` then.",
+    help="Show no label below this probability; the status is then `uncertain`.",
 )
 @click.option(
     "--top-k",
@@ -59,29 +59,27 @@ from ser_batch.cli.config import configurable
     default=1.5,
     show_default=True,
     metavar="SECONDS",
-    help="From the start of a segment to the start of the next.",
+    help="Time from the start of a segment to the start of the next.",
 )
 @click.option(
     "--denoise/--no-denoise",
     default=None,
-    help="Reduce noise before the features; by default as the model was trained.",
+    help="Reduce noise before the features; by default as in training.",
 )
 @click.option(
     "--denoise-engine",
     type=click.Choice(("gate", "noisereduce")),
-    help="The gate on our own spectrum (fast), or the noisereduce package (its reference).",
+    help="Noise reduction by the built-in gate (fast) or by the noisereduce package (reference).",
 )
 @shared.jobs
 @click.option(
     "--manifest",
     type=click.Path(exists=True, dir_okay=False),
     metavar="CSV|JSONL",
-    help="Take the files that this table names, too.",
+    help="Annotate also the files that this table names.",
 )
-@click.option("--include", multiple=True, metavar="GLOB", help="Only files that match; may be repeated.")
-@click.option(
-    "--exclude", multiple=True, metavar="GLOB", help="No files or folders that match; may be repeated."
-)
+@click.option("--include", multiple=True, metavar="GLOB", help="Only files that match; repeatable.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders that match; repeatable.")
 @click.option("--absolute", is_flag=True, help="Absolute paths in the tables.")
 @click.option(
     "--timeout",
@@ -89,33 +87,28 @@ from ser_batch.cli.config import configurable
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="Give up on a file that yields nothing for so long, plus half a second a megabyte.",
+    help="Longest time without a new window before a file fails; half a second for each megabyte is added.",
 )
 @click.option(
     "--shard",
     metavar="I/N|auto",
-    help="Only part I of N, from 1/N to N/N; auto: as the scheduler's job array says. See `ser-batch merge`.",
+    help="Only part I of N, from 1/N to N/N; auto: from the job array. See `ser-batch merge`.",
 )
 @click.option(
-    "--report",
-    "with_report",
-    is_flag=True,
-    help="Write report.html, too: one page to look at, search and listen to.",
+    "--report", "with_report", is_flag=True, help="Write also report.html, a page to view and play."
 )
 @cluster.options
-@click.option("--restart", is_flag=True, help="Forget what an earlier run into this folder has done.")
-@click.option("--retry-failed", is_flag=True, help="Try files again that failed in an earlier run.")
+@click.option("--restart", is_flag=True, help="Delete the results of an earlier run in this folder first.")
+@click.option("--retry-failed", is_flag=True, help="Annotate the failed files of an earlier run again.")
 @click.option(
     "--max-failures",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Stop, resumably, when more than N files have failed.",
+    help="Stop after more than N failed files; the run can be resumed.",
 )
-@click.option("--fail-fast", is_flag=True, help="Stop, resumably, when a file has failed.")
-@click.option(
-    "--dry-run", is_flag=True, help="Write nothing; tell what would be done, and how long it would take."
-)
-@click.option("--profile", is_flag=True, help="Tell at the end what the workers' time went to.")
+@click.option("--fail-fast", is_flag=True, help="Stop after the first failed file; the run can be resumed.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; estimate the number of files and the time.")
+@click.option("--profile", is_flag=True, help="Show at the end the time of each stage in the workers.")
 @shared.quiet
 @shared.verbose
 @shared.log_json
@@ -138,17 +131,16 @@ def command(
     profile: bool,
     **options: object,
 ) -> None:
-    """Label the emotion heard in each audio file under PATHS, and in each segment of it.
+    """Label the emotion in audio files, for each file and each segment.
 
-    PATHS are files, directories (searched to any depth), URLs of such (s3://, gs://, az://, https://) or `-` for a
-    list of paths on stdin, one a line.
-    The tables come to the output folder: files.csv, segments.csv, failures.csv and run.json. Running the same
-    command again resumes where an earlier run stopped.
+    PATHS are files, folders (searched to any depth), their URLs (s3://, gs://, az://, https://), or `-` for a list of
+    paths on stdin, one on each line. The tables files.csv, segments.csv and failures.csv, and run.json, are written to
+    the output folder. After an interruption, the same command resumes the run.
 
-    Exit codes: 0 everything annotated; 1 nothing could be, or the run could not go on (--max-failures, a full
-    disk); 2 usage; 3 finished, but some files failed (see failures.csv); 130 interrupted, resumable.
+    Exit codes: 0 every file annotated; 1 no file annotated, or the run stopped (--max-failures, a full disk);
+    2 usage; 3 finished, some files failed (see failures.csv); 130 interrupted, can be resumed.
     """
-    from ser_batch.cli.progress import chosen
+    from ser_batch.cli.progress import select_display
     from ser_batch.engine.job import Options
     from ser_batch.inputs.lists import read_list, read_manifest
     from ser_batch.inputs.url import is_url, redacted
@@ -157,12 +149,12 @@ def command(
     from ser_batch.runs.run import run
 
     if quiet and (verbose or log_json):
-        ctx.fail("--quiet goes with neither --verbose nor --log-json.")
+        ctx.fail("--quiet contradicts --verbose and --log-json: leave one out.")
     if with_report and ("csv" not in formats or output == "-"):
-        ctx.fail("--report is made from the CSV tables: it takes -f csv and a folder.")
+        ctx.fail("--report needs the CSV tables: add -f csv, and a folder with -o.")
     if not paths and not manifest:
-        ctx.fail("Name at least one file or directory.")
-    inputs = chain(  # lazily: a list may name millions
+        ctx.fail("PATHS are missing: name at least one file or folder.")
+    inputs = chain(  # lazy: a list can name millions of files
         *(read_list(sys.stdin.buffer) if path == "-" else [path] for path in paths),
         read_manifest(manifest) if manifest else [],
     )
@@ -175,13 +167,13 @@ def command(
         from ser_batch.runs.stream import stream
 
         if formats not in (("csv",), ("jsonl",)):
-            ctx.fail("-o - streams JSON lines; other formats need a folder.")
-        with chosen(quiet, verbose, log_json, live=False) as progress:
+            ctx.fail("-o - writes JSON lines: other formats need a folder, so leave out -f or name one.")
+        with select_display(quiet, verbose, log_json, live=False) as progress:
             summary = stream(inputs, sys.stdout.fileno(), asked, progress)
             if profile:
                 progress.profile(summary)
             ctx.exit(summary.exit_code)
-    progress = chosen(quiet, verbose, log_json)
+    progress = select_display(quiet, verbose, log_json)
     if dry_run:
         with progress:
             plan = estimate_run(inputs, local_folder(output, asked.work_dir), asked, progress)

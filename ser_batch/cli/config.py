@@ -1,4 +1,4 @@
-"""`--config` and `--save-config`: a command's options in a TOML file, by their names on the command line."""
+"""`--config` and `--save-config`: the options of a command in a TOML file, under their long names."""
 
 import difflib
 import json
@@ -10,12 +10,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-# What is said once, not each time: a saved --restart would forget what an interrupted run has done.
-ONCE = {"config", "save-config", "restart", "resume", "dry-run"}
+# Options for one call. A saved --restart, for example, would delete the results of an interrupted run.
+NOT_SAVED = {"config", "save-config", "restart", "resume", "dry-run"}
 
 
 def configurable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the two options."""
+    """Add both options to a command."""
 
     @click.option(
         "--config",
@@ -24,13 +24,13 @@ def configurable(function: Callable[..., Any]) -> Callable[..., Any]:
         expose_value=False,
         callback=_load,
         metavar="FILE",
-        help="Take options from this TOML file; those on the command line go before.",
+        help="Read options from this TOML file; options on the command line have priority.",
     )
     @click.option(
         "--save-config",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="Write the options that are given to a file for --config, and go on.",
+        help="Write the given options to a file for --config, then continue.",
     )
     @wraps(function)
     def command(*arguments: Any, save_config: Path | None, **options: Any) -> Any:
@@ -42,47 +42,50 @@ def configurable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _settable(command: click.Command) -> dict[str, click.Option]:
-    """The options that a file may hold, by their long names."""
+    """The options that a file can hold, by their long names."""
     options = (option for option in command.params if isinstance(option, click.Option))
     named = {next(name[2:] for name in each.opts if name.startswith("--")): each for each in options}
-    return {name: option for name, option in named.items() if name not in ONCE}
+    return {name: option for name, option in named.items() if name not in NOT_SAVED}
 
 
 def _load(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
-    """Make a file's values the defaults."""
+    """Use the values of a file as defaults."""
     import tomllib
 
     if path is None:
         return
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        ctx.default_map = dict(_default(ctx, name, value) for name, value in entries.items())
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{path}: {error}", ctx, param) from error
+    except click.BadParameter as error:
+        raise click.BadParameter(f"{path}: {error.message}", ctx, param) from error
+
+
+def _default(ctx: click.Context, name: str, value: Any) -> tuple[str, Any]:
+    """An option's parameter and its checked value."""
     known = _settable(ctx.command)
-    defaults = {}
-    for name, value in entries.items():
-        if name in ONCE:
-            raise click.BadParameter(f"{path}: {name} is for the command line alone", ctx, param)
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise click.BadParameter(f"{path}: there is no option {name}{hint}", ctx, param)
-        option = known[name]
-        if isinstance(value, bool) != option.is_flag:
-            wanted = "true or false" if option.is_flag else "a value"
-            raise click.BadParameter(f"{path}: {name} takes {wanted}", ctx, param)
-        if option.multiple and not isinstance(value, list):
-            value = [value]
-        try:
-            option.type_cast_value(ctx, value)
-        except click.BadParameter as error:
-            raise click.BadParameter(f"{path}: {name}: {error.message}", ctx, param) from error
-        defaults[str(option.name)] = value
-    ctx.default_map = defaults
+    if name in NOT_SAVED:
+        raise click.BadParameter(f"{name} works on the command line alone: delete it from the file")
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise click.BadParameter(
+            f"there is no option {name}" + (f"; did you mean {near[0]}?" if near else "")
+        )
+    option = known[name]
+    if isinstance(value, bool) != option.is_flag:
+        raise click.BadParameter(f"{name} takes {'true or false' if option.is_flag else 'a value'}")
+    value = [value] if option.multiple and not isinstance(value, list) else value
+    try:
+        option.type_cast_value(ctx, value)
+    except click.BadParameter as error:
+        raise click.BadParameter(f"{name}: {error.message}") from error
+    return str(option.name), value
 
 
 def _save(ctx: click.Context, path: Path) -> None:
-    """Write what the command line and a file have given."""
+    """Write the options that the command line and a file have given."""
     lines = [f"# ser-batch {ctx.info_name} --config {path.name}"]
     for name, option in _settable(ctx.command).items():
         if ctx.get_parameter_source(str(option.name)) is not ParameterSource.DEFAULT:
@@ -90,9 +93,9 @@ def _save(ctx: click.Context, path: Path) -> None:
     try:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise click.ClickException(f"{path} cannot be written: {error}") from error
+        raise click.ClickException(f"{path}: cannot be written ({error}): choose another file") from error
 
 
 def _toml(value: Any) -> str:
-    """A value of an option in TOML, which spells it as JSON does, but for infinity."""
+    """A value in TOML: the notation of JSON, except for infinite numbers."""
     return repr(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,4 +1,4 @@
-"""`ser-batch evaluate`."""
+"""Command `ser-batch evaluate`."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import click
 from ser_batch.cli import shared
 
 
-@click.command()
+@click.command(epilog="Example: ser-batch evaluate CREMA-D --model my-model --held-out")
 @shared.corpora
 @shared.model
 @click.option(

@@ -1,4 +1,4 @@
-"""`ser-batch explore`."""
+"""Command `ser-batch explore`."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import click
 from ser_batch.cli import shared
 
 
-@click.command()
+@click.command(epilog="Example: ser-batch explore CREMA-D -o explored --open")
 @shared.corpus
 @click.option(
     "-o",
@@ -17,26 +17,24 @@ from ser_batch.cli import shared
     default="explored",
     show_default=True,
     metavar="DIR",
-    help="Folder for the page, its pictures and sounds, and the tables.",
+    help="Folder for the page with its pictures, sounds and tables.",
 )
 @shared.labels
-@click.option(
-    "--seed", type=click.IntRange(min=0), metavar="N", help="Draw other examples than the typical ones."
-)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Draw other examples by this seed.")
 @click.option(
     "--check/--no-check",
     default=True,
     show_default=True,
-    help="Decode every clip, to find those that look broken; or else read their headers alone.",
+    help="Decode every clip to find broken ones, or read only the headers.",
 )
 @shared.jobs
 @shared.quiet
-@click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
+@shared.open_page
 def command(corpus: str, output: Path, quiet: bool, open_it: bool, **options: Any) -> None:
-    """Look at CORPUS and listen to it before training: counts, clips that look broken, examples, augmentations.
+    """Show a corpus before training, as a page: counts, broken clips, example sounds, augmentations.
 
-    CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder an emotion, a CSV file
-    with the columns file,label[,speaker], or a table stored by `ser-batch features`, which holds no audio.
+    CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder for each emotion, a CSV
+    file with the columns file,label[,speaker], or a table stored by `ser-batch features`, which has no audio.
     """
     import ser_batch
 

@@ -1,4 +1,4 @@
-"""`ser-batch features`."""
+"""Command `ser-batch features`."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import click
 from ser_batch.cli import shared
 
 
-@click.command()
+@click.command(epilog="Example: ser-batch features CREMA-D -o features.npz")
 @shared.corpus
 @click.option(
     "-o",

@@ -1,12 +1,15 @@
-"""`ser-batch models`."""
+"""Command `ser-batch models`."""
 
 import click
 
 
-@click.command()
+@click.command(epilog="Example: ser-batch models crema-d-large")
 @click.argument("name", required=False, metavar="[NAME|DIR]")
 def command(name: str | None) -> None:
-    """List the bundled models, or show in full the card of one, by its NAME or DIR."""
+    """List the bundled models, or show the full card of one model.
+
+    NAME is a bundled model; DIR is the folder of a model.
+    """
     from rich.console import Console
 
     from ser_batch.evaluation import terminal_tables

@@ -1,4 +1,4 @@
-"""What `annotate` shows on stderr while it works and when it is done."""
+"""Displays of `annotate` on stderr: a live bar, plain lines, JSON events, or nothing."""
 
 import math
 import sys
@@ -24,12 +24,14 @@ from ser_batch.runs.progress import Progress, ProgressEstimate, Work
 from ser_batch.runs.rows import rows
 from ser_batch.runs.summary import Summary
 
-LINE_SECONDS = 5.0, 60.0  # between lines: in the first minute, and in a run of hours
+LINE_SECONDS = 5.0, 60.0  # between lines: at the start, and in a run of hours
 FRAME_SECONDS = 0.1
 
 
-def chosen(quiet: bool = False, verbose: bool = False, log_json: bool = False, live: bool = True) -> "Quiet":
-    """A live display on a terminal that can move its cursor, a line now and then elsewhere, JSON if asked for."""
+def select_display(
+    quiet: bool = False, verbose: bool = False, log_json: bool = False, live: bool = True
+) -> "Quiet":
+    """The live bar on a terminal that can move its cursor, plain lines elsewhere, JSON events on request."""
     if log_json:
         return Events(verbose)
     if quiet:
@@ -40,27 +42,27 @@ def chosen(quiet: bool = False, verbose: bool = False, log_json: bool = False, l
 
 
 class Quiet(Progress):
-    """Shows nothing, but for why a run has stopped by itself."""
+    """Display of `--quiet`: only the reason why a run stopped by itself."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def say(self, message: str | Table, style: str | None = None) -> None:
-        """Print something; a run does not end because nobody can read it."""
-        with suppress(OSError, SystemExit):  # rich exits then
+        """Print a message; a closed stderr does not stop the run."""
+        with suppress(OSError, SystemExit):  # rich exits on a broken pipe
             self.console.print(message, style=style)
 
     def summary(self, summary: Summary) -> None:
-        """What came out."""
+        """Show why the run stopped by itself."""
         if summary.stopped:
             self._say_all(summaries.unfinished(summary))
 
     def plan(self, plan: DryRun, output: str) -> None:
-        """What a dry run found."""
+        """Show the result of a dry run."""
         self._say_all(summaries.planned(plan, output))
 
     def profile(self, summary: Summary) -> None:
-        """What the workers' time went to."""
+        """Show the time of each stage in the workers."""
         self._say_all(summaries.profile(summary))
 
     def _say_all(self, lines: Iterable[summaries.Line]) -> None:
@@ -71,11 +73,11 @@ class Quiet(Progress):
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Give the terminal back."""
+        """Restore the terminal."""
 
 
 class Lines(Quiet):
-    """A plain line now and then: for logs. With `verbose`, one for each file, too."""
+    """Display for logs: a plain line from time to time; with `verbose`, also one for each file."""
 
     def __init__(self, verbose: bool = False) -> None:
         super().__init__()
@@ -84,11 +86,11 @@ class Lines(Quiet):
         self._stopping = False
 
     def warn(self, message: str) -> None:
-        """Say it."""
+        """Show a warning."""
         self.say(f"Warning: {message}", "yellow")
 
     def begin(self, work: Work) -> None:
-        """Start the clock."""
+        """Start the measurement of speed."""
         self.meter = ProgressEstimate(work)
         self._due = time.monotonic() + self.pause()
         for item in work.unreadable:
@@ -104,50 +106,50 @@ class Lines(Quiet):
             self.annotated(file, outcome)
 
     def file_progress(self, source: Source, seconds: float) -> None:
-        """Count so much of a file in work."""
+        """Count a part of a file."""
         self.meter.file_progress(source, seconds)
 
     def failed(self, file: str, failure: Failure) -> None:
-        """A file has no annotation."""
+        """Show a failed file."""
         if self.verbose:
             self.say(f"{file}: {failure.stage}: {failure.message}", "red")
 
     def annotated(self, file: str, annotation: Annotation) -> None:
-        """A file has one."""
+        """Show an annotated file."""
         row, segments = rows(file, annotation, self.meter.work.labels)
         label = f"{row.emotion.label} {row.emotion.confidence:.2f}" if row.emotion.label else "silent"
         self.say(f"{file}: {label}, {count(len(segments), 'segment')}, {row.duration:.1f} s")
 
     def tick(self) -> None:
-        """Show how far it is, if it is time to."""
+        """Show the state if the pause is over."""
         if time.monotonic() >= self._due:
             self.show()
             self._due = time.monotonic() + self.pause()
 
     def pause(self) -> float:
-        """Seconds until it is shown again: a tenth of the time that has passed, within bounds."""
+        """Seconds until the next line: a tenth of the elapsed time, within bounds."""
         return min(max(self.meter.elapsed / 10, LINE_SECONDS[0]), LINE_SECONDS[1])
 
     def show(self) -> None:
-        """How far it is."""
+        """Show the state."""
         self.say(state(self.meter))
 
     def stopping(self) -> None:
-        """Say so, once."""
+        """Show once that the run is stopping."""
         if not self._stopping:
             self._stopping = True
             self.say_stopping()
 
     def say_stopping(self) -> None:
-        """What a first Ctrl-C does, and a second one."""
-        self.say("Stopping when the files in work are done; Ctrl-C again stops at once.", "yellow")
+        """Explain the first and the second Ctrl-C."""
+        self.say("Stopping after the files in progress; Ctrl-C again stops at once.", "yellow")
 
     def end(self) -> None:
-        """Show nothing any more."""
+        """Stop showing the state."""
         self._due = math.inf
 
     def summary(self, summary: Summary) -> None:
-        """What came out, or how to go on."""
+        """Show the summary, or how to resume."""
         if summary.interrupted or summary.stopped:
             self._say_all(summaries.unfinished(summary))
         else:
@@ -155,7 +157,7 @@ class Lines(Quiet):
 
 
 class Live(Lines):
-    """A bar that moves, from the first look at the folders to the last table: for terminals."""
+    """Display for terminals: a live bar from the search for files to the last table."""
 
     def __init__(self, verbose: bool) -> None:
         super().__init__(verbose)
@@ -175,7 +177,7 @@ class Live(Lines):
         self._bar.stop()
 
     def begin(self, work: Work) -> None:
-        """Start the clock."""
+        """Start the measurement of speed."""
         super().begin(work)
         self._bar.update(self._task, description=f"starting on {count(work.files, 'file')}")
 
@@ -191,13 +193,13 @@ class Live(Lines):
             self._bar.update(self._task, completed=seconds, total=total, description=state(self.meter))
 
     def end(self) -> None:
-        """Only the tables are left to be written."""
+        """Show that the tables are written."""
         super().end()
         self._bar.update(self._task, total=None, description="writing the tables")
 
 
 class Events(Lines):
-    """JSON lines; with `verbose`, one for each file that is done, too."""
+    """Display of `--log-json`: JSON events; with `verbose`, also one for each file."""
 
     def warn(self, message: str) -> None:
         """Event `warning`."""
@@ -259,11 +261,11 @@ class Events(Lines):
         emit("summary", **members(summary), exit_code=summary.exit_code, resume=resume)
 
     def profile(self, summary: Summary) -> None:
-        """The summary has it."""
+        """Nothing: the event `summary` has the times."""
 
 
 def state(meter: ProgressEstimate) -> str:
-    """Time left, audio, failures, speed, files: what matters most first, since a terminal may be narrow."""
+    """Time left, audio, failures, speed, files: the most important first, as a terminal can be narrow."""
     left = meter.time_left
     parts = [
         f"about {duration(left)} left" if left is not None else "no audio yet",
@@ -276,5 +278,5 @@ def state(meter: ProgressEstimate) -> str:
 
 
 def members(record: Summary | DryRun) -> dict[str, Any]:
-    """The fields of a dataclass, as they are."""
+    """The fields of a dataclass, without conversion."""
     return {field.name: getattr(record, field.name) for field in fields(record)}

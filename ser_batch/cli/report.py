@@ -1,11 +1,13 @@
-"""`ser-batch report`."""
+"""Command `ser-batch report`."""
 
 from pathlib import Path
 
 import click
 
+from ser_batch.cli import shared
 
-@click.command()
+
+@click.command(epilog="Example: ser-batch report annotations --open")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "-o",
@@ -14,11 +16,12 @@ import click
     metavar="FILE",
     help="The page; by default report.html in DIR.",
 )
-@click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
+@shared.open_page
 def command(folder: Path, output: Path | None, open_it: bool) -> None:
-    """Write one HTML page that shows what `annotate` wrote into DIR: to look at, search and listen to.
+    """Write one HTML page that shows the annotations in DIR: to view, search and play.
 
-    It is made from files.csv, segments.csv, failures.csv and run.json, and needs nothing but a browser.
+    DIR is an output folder of `annotate`, with files.csv, segments.csv, failures.csv and run.json. The page needs
+    only a browser.
     """
     from ser_batch.output.report.page import write_report
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have, as decorators."""
+"""Arguments and options that several commands share, as decorators."""
 
 from functools import partial
 
@@ -12,11 +12,11 @@ corpora = click.argument("corpora", type=click.Path(), nargs=-1, required=True, 
 model = click.option(
     "-m",
     "--model",
-    type=click.Path(),  # so that a shell completes it
+    type=click.Path(),  # for completion by the shell
     default="crema-d",
     show_default=True,
     metavar="NAME|DIR",
-    help="A bundled model (see `ser-batch models`) or the folder of one.",
+    help="Name of a bundled model (see `ser-batch models`), or the folder of a model.",
 )
 formats = partial(click.option, "-f", "--format", "formats", type=click.Choice(FORMATS), multiple=True)
 jobs = click.option(
@@ -24,23 +24,24 @@ jobs = click.option(
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Processes; by default as many as the cores this process may use.",
+    help="Number of processes; by default the number of cores that this process may use.",
 )
 quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
-verbose = click.option("-v", "--verbose", is_flag=True, help="Show a line for each file, too.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Show also a line for each file.")
 log_json = click.option(
     "--log-json",
     is_flag=True,
     callback=lambda ctx, param, value: ctx.meta.setdefault(LOG_JSON, value),
-    help="Tell what happens as JSON, an event a line, on stderr.",
+    help="Write events to stderr, one JSON object for each line.",
 )
+open_page = click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
 labels = click.option(
     "--labels",
     metavar="six|FILE",
-    help="What labels become: CREMA-D's six, or a CSV with the columns from,to; an empty `to` leaves clips out.",
+    help="Map labels to CREMA-D's six, or by a CSV with the columns from,to; an empty `to` leaves clips out.",
 )
 denoise = click.option(
     "--denoise",
     type=click.Choice(("off", "gate", "noisereduce")),
-    help="Noise reduction before the features, off by default; a stored table keeps its own.",
+    help="Noise reduction before the features; by default off. A stored table keeps its own.",
 )

@@ -1,4 +1,4 @@
-"""What `annotate` says when it is done: lines, and the styles that they have on a terminal."""
+"""Text of `annotate` after a run or a dry run: lines and their styles on a terminal."""
 
 import shlex
 import sys
@@ -18,7 +18,7 @@ BAR_WIDTH = 24  # characters
 
 
 def finished(summary: Summary, bars: bool) -> Iterator[Line]:
-    """Label shares, counts, speed, and where the tables are."""
+    """The summary of a finished run: shares of the labels, counts, speed, place of the tables."""
     if summary.labels:
         yield shares(summary, bars), PLAIN
     counts = [count(summary.files, "file"), count(summary.segments, "segment")]
@@ -37,7 +37,7 @@ def finished(summary: Summary, bars: bool) -> Iterator[Line]:
 
 
 def profile(summary: Summary) -> Iterator[Line]:
-    """What the workers' time went to."""
+    """The time of each stage in the workers."""
     total = sum(summary.stages.values())
     if not total:
         yield "nothing was annotated in this run", PLAIN
@@ -52,37 +52,32 @@ def profile(summary: Summary) -> Iterator[Line]:
 
 
 def unfinished(summary: Summary) -> Iterator[Line]:
-    """Why a run did not come to its end, and how to go on."""
+    """Why a run stopped, and the command that resumes it."""
     yield f"Stopped: {summary.stopped}." if summary.stopped else "Interrupted.", NOTE
-    yield "What is done is kept; run the same command again to go on:", NOTE
+    yield "Finished files are kept. To resume, run the same command again:", NOTE
     yield again(sys.argv), PLAIN
 
 
 def planned(plan: DryRun, output: str) -> Iterator[Line]:
-    """What a dry run found."""
+    """The result of a dry run."""
     before = f", beside {plan.done_before:,} done before" if plan.done_before else ""
     yield f"{count(plan.files, 'file')} to annotate ({megabytes(plan.bytes)}){before}", MAIN
     if plan.unreadable:
         more = ", …" if len(plan.unreadable) > 3 else ""
         yield f"{len(plan.unreadable):,} cannot be read: {', '.join(plan.unreadable[:3])}{more}", BAD
     if plan.files:
-        told = "a sample of their headers" if plan.sampled else "their headers"
-        yield f"about {duration(plan.audio_seconds)} of audio, by {told}", PLAIN
+        basis = "a sample of their headers" if plan.sampled else "their headers"
+        yield f"about {duration(plan.audio_seconds)} of audio, by {basis}", PLAIN
     if plan.probe_failed:
         yield f"{plan.probe_failed:,} of {count(plan.probed, 'file')} that were tried failed", BAD
     if plan.seconds is not None:
-        yield (
-            (
-                f"about {duration(plan.seconds)} with {count(plan.jobs, 'process', 'es')} here, "
-                f"{plan.times_real_time:,.0f}× real time on {count(plan.probed, 'file')} that were tried"
-            ),
-            PLAIN,
-        )
+        speed = f"{plan.times_real_time:,.0f}× real time on {count(plan.probed, 'file')} that were tried"
+        yield f"about {duration(plan.seconds)} with {count(plan.jobs, 'process', 'es')} here, {speed}", PLAIN
     yield f"nothing was written; the tables would be in {output}", GOOD
 
 
 def shares(summary: Summary, bars: bool) -> Table:
-    """How many files have each label."""
+    """The number and share of files of each label."""
     numbers = [Column(name, justify="right") for name in ("files", "share")]
     table = Table("label", *numbers, box=None, pad_edge=False, header_style="bold")
     labelled = sum(summary.labels.values())
@@ -93,17 +88,17 @@ def shares(summary: Summary, bars: bool) -> Table:
 
 
 def count(n: int, noun: str, plural: str = "s") -> str:
-    """1 file, 2 files."""
+    """A number and its noun: `1 file`, `2 files`."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}{plural}"
 
 
 def megabytes(size: int) -> str:
-    """A number of bytes for people."""
+    """A readable number of bytes."""
     return f"{size / 1e6:,.1f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB"
 
 
 def duration(seconds: float) -> str:
-    """A time for people: 42 s, 3 min 20 s, 5 h 12 min."""
+    """A readable time: `42 s`, `3 min 20 s`, `5 h 12 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -113,5 +108,5 @@ def duration(seconds: float) -> str:
 
 
 def again(command: Sequence[str]) -> str:
-    """The command line that resumes a run: its own, but for `--restart`, which would forget what is done."""
+    """The command line that resumes a run: the same without `--restart`, which would delete its results."""
     return shlex.join(["ser-batch", *(word for word in redacted_command(command[1:]) if word != "--restart")])

@@ -1,4 +1,4 @@
-"""`ser-batch train`."""
+"""Command `ser-batch train`."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from ser_batch.cli import shared
 from ser_batch.cli.config import configurable
 
 
-@click.command()
+@click.command(epilog="Example: ser-batch train CREMA-D -o my-model")
 @shared.corpora
 @click.option(
     "-o",

@@ -15,7 +15,7 @@ from ser_batch.errors import SerBatchError
 from ser_batch.exploration import examples, pictures
 from ser_batch.exploration.examples import Array
 from ser_batch.exploration.material import Example, Material, clip_rows, count_rows
-from ser_batch.output.csv_tables import CsvTable
+from ser_batch.output.csv_table import CsvTable
 from ser_batch.output.names import in_utf8
 from ser_batch.output.replace import Replacement
 

@@ -1,6 +1,7 @@
 """Writer of a table of files and a table of segments."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from ser_batch.output.schema import FileRow, Schema, SegmentRow, Value
@@ -17,12 +18,14 @@ class Table(Protocol):
 
 
 class TwoTables:
-    """Writes the rows of each file into both tables."""
+    """Writes `files` and `segments` with a suffix; `table` makes a table from its path and its columns."""
 
-    def __init__(self, schema: Schema, files: Table, segments: Table):
+    def __init__(
+        self, folder: Path, schema: Schema, suffix: str, table: Callable[[Path, Sequence[str]], Table]
+    ):
         self._schema = schema
-        self._files = files
-        self._segments = segments
+        self._files = table(folder / f"files{suffix}", schema.file_columns)
+        self._segments = table(folder / f"segments{suffix}", schema.segment_columns)
 
     def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
         """Append one file and its segments."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ser_batch.engine.job import RowOptions
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.errors import UsageError
-from ser_batch.output.csv_tables import CsvTable
+from ser_batch.output.csv_table import CsvTable
 from ser_batch.output.formats import FORMATS, Writer, maker
 from ser_batch.output.schema import FAILURE_COLUMNS, SILENT, FileRow, Schema
 from ser_batch.runs.dataframe import DataFrameBuilder

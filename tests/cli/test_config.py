@@ -12,7 +12,7 @@ from tests.running import annotate, rows
 
 
 @click.command()
-@click.option("-t", "--text", default="as ever")
+@click.option("-t", "--text", default="default")
 @click.option("--number", type=float, default=1.5)
 @click.option("--count", type=click.IntRange(min=0))
 @click.option("--word", multiple=True)
@@ -21,7 +21,7 @@ from tests.running import annotate, rows
 @click.option("--restart", is_flag=True)
 @configurable
 def command(**options):
-    """Says what it was given."""
+    """Print the options."""
     click.echo(json.dumps(options))
 
 
@@ -32,7 +32,7 @@ def given_options(*arguments):
 
 
 DEFAULTS = {
-    "text": "as ever",
+    "text": "default",
     "number": 1.5,
     "count": None,
     "word": [],
@@ -71,7 +71,7 @@ def test_a_list_of_one_needs_no_brackets(config):
     ("count = -1", "count: -1 is not in the range"),
     ("count = true", "count takes a value"),
     ('switch = "yes"', "switch takes true or false"),
-    ("restart = true", "restart is for the command line alone"),
+    ("restart = true", "restart works on the command line alone"),
     ("number 1", "line 1"),
     ('text = "\udcff"', "utf-8"),
 ])  # fmt: skip

@@ -1,4 +1,5 @@
 import re
+import shlex
 import subprocess
 import sys
 
@@ -32,6 +33,16 @@ def test_every_command_and_option_has_help(name):
         else:
             for word in re.findall("[A-Z]+", param.human_readable_name):
                 assert word in command.help, f"{name}: {word}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_one_example_that_parses(name):
+    command = main.get_command(GROUP, name)
+    shown = CliRunner().invoke(main, [name, "--help"]).output
+    assert shown.count("Example") == 1
+    program, called, *arguments = shlex.split(command.epilog.removeprefix("Example: "))
+    assert (program, called) == ("ser-batch", name)
+    command.make_parser(click.Context(command)).parse_args(arguments)  # raises on unknown options
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ser_batch.output.csv_tables import CsvTable
+from ser_batch.output.csv_table import CsvTable
 from ser_batch.output.names import in_utf8
 
 # what a file system may hold: any bytes but NUL and the slash, in folders or not

@@ -108,13 +108,13 @@ def test_recordings_that_a_browser_cannot_reach(tmp_path, root):
 
 
 def test_what_is_said_of_a_folder_without_tables(tmp_path):
-    with pytest.raises(SerBatchError, match=r"no run\.json in .*-f csv.* resumes at once"):
+    with pytest.raises(SerBatchError, match=r"there is no run\.json in it: .*-f csv"):
         write_report(tmp_path)
     (write_tables(tmp_path, many(2)) / "segments.csv").unlink()
     with pytest.raises(SerBatchError, match=r"no segments\.csv in "):
         write_report(tmp_path)
     (tmp_path / "segments.csv").write_text("file;start;end\na.wav;0;3\n")
-    with pytest.raises(SerBatchError, match="does not hold what `ser-batch annotate` wrote"):
+    with pytest.raises(SerBatchError, match="its tables are damaged"):
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
 
@@ -138,7 +138,7 @@ def test_annotate_asks_for_the_tables_that_the_report_is_made_from(tmp_path):
         main, ["annotate", str(tmp_path), "--report", "-f", "json", "-o", str(tmp_path)]
     )
     assert done.exit_code == 2
-    assert "--report is made from the CSV tables" in done.output
+    assert "--report needs the CSV tables" in done.output
 
 
 def test_no_files_at_all(tmp_path):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ser_batch.output.csv_tables import CsvTable
+from ser_batch.output.csv_table import CsvTable
 from ser_batch.output.schema import OK, SILENT, UNCERTAIN, FileRow, Schema, SegmentRow
 from ser_batch.output.tree import Folder
 

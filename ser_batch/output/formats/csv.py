@@ -1,5 +1,8 @@
 """`files.csv` and `segments.csv`: tables separated by commas."""
 
-from ser_batch.output.csv_tables import csv_tables
+from functools import partial
 
-writer = csv_tables
+from ser_batch.output.csv_table import CsvTable
+from ser_batch.output.two_tables import TwoTables
+
+writer = partial(TwoTables, suffix=".csv", table=CsvTable)

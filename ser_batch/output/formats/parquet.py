@@ -1,6 +1,7 @@
 """`files.parquet` and `segments.parquet`, written by pyarrow (extra `parquet`)."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,19 +9,15 @@ from pyarrow import parquet
 
 from ser_batch.output.names import in_utf8
 from ser_batch.output.replace import Replacement
-from ser_batch.output.schema import SCHEMA_VERSION, Schema, Value
+from ser_batch.output.schema import SCHEMA_VERSION, Value
 from ser_batch.output.two_tables import TwoTables
 
 GROUP_ROWS = 1 << 14  # rows of a row group, the part that is kept in memory
 
 
-def writer(folder: Path, schema: Schema) -> TwoTables:
-    """Write both tables, a row group at a time."""
-    files = _Table(folder / "files.parquet", schema.file_columns)
-    return TwoTables(schema, files, _Table(folder / "segments.parquet", schema.segment_columns))
+class ParquetTable(Replacement):
+    """One table."""
 
-
-class _Table(Replacement):
     def __init__(self, path: Path, columns: Sequence[str]):
         super().__init__(path)
         fields = [pa.field(column, _type(column)) for column in columns]
@@ -29,6 +26,7 @@ class _Table(Replacement):
         self._rows: list[tuple[Value, ...]] = []
 
     def write(self, row: tuple[Value, ...]) -> None:
+        """Append a row; a full row group is written."""
         self._rows.append((in_utf8(str(row[0])), *row[1:]))
         if len(self._rows) == GROUP_ROWS:
             self._flush()
@@ -40,6 +38,7 @@ class _Table(Replacement):
         self._rows.clear()
 
     def close(self) -> None:
+        """Write the last row group and move the table into place."""
         if self._rows:
             self._flush()
         self._writer.close()
@@ -50,3 +49,6 @@ def _type(column: str) -> pa.DataType:
     if column in ("file", "label", "status") or column.startswith("label_"):
         return pa.string()
     return pa.int64() if column == "n_segments" else pa.float64()
+
+
+writer = partial(TwoTables, suffix=".parquet", table=ParquetTable)

@@ -2,6 +2,7 @@
 
 from functools import partial
 
-from ser_batch.output.csv_tables import csv_tables
+from ser_batch.output.csv_table import CsvTable
+from ser_batch.output.two_tables import TwoTables
 
-writer = partial(csv_tables, suffix=".tsv", separator="\t")
+writer = partial(TwoTables, suffix=".tsv", table=partial(CsvTable, separator="\t"))

@@ -1,1 +1,1 @@
-"""The report: one HTML page from an annotate folder, which needs nothing else and no network."""
+"""The report: one self-contained HTML page from an output folder of `annotate`; it needs no network."""

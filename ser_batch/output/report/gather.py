@@ -1,4 +1,4 @@
-"""What the page shows, gathered from the tables of an annotate folder in one pass each: they may be of any length."""
+"""Data of the report, read from the tables of an output folder in one pass each: tables can have any length."""
 
 import csv
 import heapq
@@ -14,18 +14,18 @@ from urllib.parse import quote
 
 from ser_batch.errors import SerBatchError
 
-FILES = 20_000  # that the page holds: the least certain
-OTHERS = 2_000  # files without a label that it holds besides, and failures
-SEGMENTS = 400_000  # that it holds, of the least certain files: some 12 MB
+FILES = 20_000  # most files with a label on the page: the least certain
+OTHERS = 2_000  # most files without a label, and most failures
+SEGMENTS = 400_000  # most segments, those of the least certain files: about 12 MB
 
 
 def gather(folder: Path, place: Path) -> dict[str, Any]:
-    """What is in `folder`, for a page that lies in the folder `place`, in JSON's types and mostly small integers.
+    """Read the data of `folder` for a page in the folder `place`: JSON types, mostly small integers.
 
-    `kinds` are the labels in the order of the probabilities, then whatever status rows without a label have; `files`
-    are `[name, milliseconds, kind, speech ratio, *probabilities]` in ten-thousandths; `segments` are, for each file,
-    `[start, end, kind, *probabilities]` one after the other, in milliseconds and hundredths. `totals` are over
-    everything, `files` and `seconds` for each kind.
+    - `kinds`: the labels in the order of the probabilities, then each status of rows without a label.
+    - `files`: `[name, milliseconds, kind, speech ratio, *probabilities]`, the last in ten-thousandths.
+    - `segments`: for each file one flat list of `start, end, kind, *probabilities`, in milliseconds and hundredths.
+    - `totals`: over all files, also those that are not on the page; `files` and `seconds` for each kind.
 
     Raises:
         SerBatchError: a table is missing or damaged.
@@ -38,12 +38,13 @@ def gather(folder: Path, place: Path) -> dict[str, Any]:
         n_failed, failures = _failures(folder / "failures.csv")
     except FileNotFoundError as error:
         raise SerBatchError(
-            f"no {Path(error.filename).name} in {folder}: run `ser-batch annotate` into that folder with -f csv; "
-            "if it has been run without, it resumes at once"
+            f"{folder}: there is no {Path(error.filename).name} in it: run the same `ser-batch annotate` again with "
+            "-f csv; finished files are not annotated again"
         ) from error
     except (ValueError, IndexError, KeyError, StopIteration, csv.Error) as error:
         raise SerBatchError(
-            f"{folder} does not hold what `ser-batch annotate` wrote ({error}): run it again, it resumes at once"
+            f"{folder}: its tables are damaged ({error}): run the same `ser-batch annotate` again; finished files "
+            "are not annotated again"
         ) from error
     return {
         "folder": folder.resolve().name,
@@ -70,7 +71,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
 
 
 def _files(path: Path) -> tuple[list[str], dict[str, int], Counter[int], list[list[str]]]:
-    """Labels, kinds by name, number of files of each, and the rows that are kept, in their order."""
+    """Labels, kinds by name, number of files of each kind, and the rows for the page in table order."""
     rows = _rows(path)
     labels = [column[2:] for column in next(rows) if column.startswith("p_")]
     kinds = {label: kind for kind, label in enumerate(labels)}
@@ -91,7 +92,7 @@ def _files(path: Path) -> tuple[list[str], dict[str, int], Counter[int], list[li
 
 
 def _kind(cells: list[str], n_labels: int, kinds: dict[str, int]) -> int:
-    """The kind of a row of either table: its label, or its status if it has none."""
+    """The kind of a row of either table: its label, or its status without a label."""
     return kinds.setdefault(cells[3] or cells[6 + n_labels], len(kinds))
 
 
@@ -101,7 +102,7 @@ def _file(cells: list[str], n_labels: int, kinds: dict[str, int]) -> list[Any]:
 
 
 def _within_budget(kept: list[list[str]]) -> dict[str, list[int]]:
-    """Names of the files whose segments the page has room for, the least certain first; no segments yet."""
+    """An empty list for each file whose segments fit on the page, the least certain files first."""
     left = SEGMENTS
     names: dict[str, list[int]] = {}
     for cells in sorted(kept, key=lambda cells: float(cells[4] or 1)):
@@ -115,9 +116,9 @@ def _within_budget(kept: list[list[str]]) -> dict[str, list[int]]:
 def _segments(
     path: Path, n_labels: int, kinds: dict[str, int], timed: dict[str, list[int]]
 ) -> tuple[int, dict[int, float]]:
-    """Count segments, and the seconds of each kind; put into `timed` the segments of the files that it names.
+    """Count segments and the seconds of each kind; add the segments of the files in `timed` to it.
 
-    Windows that overlap share that time half and half.
+    Two overlapping windows get half of the shared time each.
     """
     rows = _rows(path)
     next(rows)
@@ -140,7 +141,7 @@ def _segments(
 
 
 def _failures(path: Path) -> tuple[int, list[list[str]]]:
-    """How many there are, and the first of them."""
+    """The number of failures, and the first of them."""
     rows = _rows(path)
     next(rows)
     first: list[list[str]] = []
@@ -153,9 +154,9 @@ def _failures(path: Path) -> tuple[int, list[list[str]]]:
 
 
 def _link(root: str | None, place: Path) -> str | None:
-    """The address of the folder of the recordings: relative to the page, so that it works from disk and from a server.
+    """The URL of the folder of the recordings, or None where a browser cannot reach it.
 
-    None if a browser cannot reach it.
+    Local folders are relative to the page: the links then work from disk and from a server.
     """
     if not root or "://" in root:
         return root if root and root.startswith("http") else None

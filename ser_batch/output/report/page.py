@@ -1,4 +1,4 @@
-"""The page: its parts and the data put together."""
+"""The report's page: template, style sheet, script and data in one HTML file."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ from ser_batch.output.report.gather import gather
 
 
 def write_report(folder: Path, path: Path | None = None) -> Path:
-    """Write the page of an annotate folder to `path`, by default `report.html` in it; return where it is.
+    """Write the report of an output folder to `path`, by default `report.html` in the folder; return the path.
 
     Raises:
         SerBatchError: a table is missing or damaged, or the page cannot be written.
@@ -27,16 +27,18 @@ def write_report(folder: Path, path: Path | None = None) -> Path:
         "style_hash": _hash(style),
         "script": script,
         "script_hash": _hash(script),
-        # no name can end the element that the data is in, nor begin another
+        # without "<", a file name cannot end the script element or start a new one
         "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
     }
-    page = re.sub(r"\{\{(\w+)}}", lambda place: parts[place[1]], _part("report.html"))
+    page = re.sub(r"\{\{(\w+)}}", lambda match: parts[match[1]], _part("report.html"))
     try:
         replacement = Replacement(path)
         replacement.file.write(page)
         replacement.close()
     except OSError as error:
-        raise SerBatchError(f"cannot write {path} ({error.strerror}): choose another file with -o") from error
+        raise SerBatchError(
+            f"{path}: cannot write the report ({error.strerror}): choose another file with -o"
+        ) from error
     return path
 
 
@@ -45,5 +47,5 @@ def _part(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """What the content security policy knows a script or a style sheet by."""
+    """The hash that allows a script or a style sheet in the content security policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,4 +1,4 @@
-"""CSV and TSV tables: UTF-8, one header line."""
+"""CSV and TSV table: UTF-8, one header line."""
 
 import re
 from collections.abc import Sequence
@@ -6,17 +6,10 @@ from pathlib import Path
 
 from ser_batch.output.names import harmless_path, harmless_text, in_utf8
 from ser_batch.output.replace import Replacement
-from ser_batch.output.schema import Schema, Value
-from ser_batch.output.two_tables import TwoTables
+from ser_batch.output.schema import Value
 
 DECIMALS = {"duration": 6, "start": 6, "end": 6}  # times in seconds; other numbers have four decimals
 QUOTED = re.compile(r'[",;\t\r\n]')  # the separators that spreadsheets use
-
-
-def csv_tables(folder: Path, schema: Schema, suffix: str = ".csv", separator: str = ",") -> TwoTables:
-    """Write `files` and `segments` with a suffix."""
-    files = CsvTable(folder / f"files{suffix}", schema.file_columns, separator)
-    return TwoTables(schema, files, CsvTable(folder / f"segments{suffix}", schema.segment_columns, separator))
 
 
 class CsvTable(Replacement):
