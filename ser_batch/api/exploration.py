@@ -51,7 +51,7 @@ def explore(
         return write_page(from_table(table), Path(output), seed)
     found = relabelled(read_corpus(corpus), mapping)
     paths = [clip.path for clip in found.clips]
-    measure = quality.measure if check else quality.glance
+    measure = quality.measure if check else quality.from_header
 
     def bar(results: Any, total: int) -> Any:
         return tqdm(results, desc="clips", total=total, unit="clip", disable=None if progress else True)

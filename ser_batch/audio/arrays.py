@@ -1,4 +1,4 @@
-"""Audio in memory, in the blocks that `ser_batch.audio.decoding.decode` gives of a file."""
+"""Arrays in memory as blocks of mono audio, like those that `ser_batch.audio.decoding.decode` reads from a file."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,28 +14,32 @@ Array = NDArray[np.float32]
 
 
 def blocks(array: ArrayLike, sample_rate: float) -> tuple[int, Iterator[Array]]:
-    """Audio in blocks, mixed down to mono; the same numbers as from a file of the same samples.
+    """Split an array into blocks, mixed down to mono: the same numbers as from a file with these samples.
 
     Args:
-        array: `[n]`, or `[channels, n]` or `[n, channels]`, the shorter axis being the channels. Floats, full scale is
-            ±1, or integers of 8, 16 or 32 bits.
+        array: `[n]`, `[channels, n]` or `[n, channels]`; the shorter axis is taken for the channels. Floats with a
+            full scale of ±1, or integers of 8, 16 or 32 bits.
         sample_rate: in Hz.
 
     Returns:
         The sample rate, and an iterator over float32 `[n]` blocks.
 
     Raises:
-        SerBatchError: no audio; of numbers that are not finite while iterating.
+        SerBatchError: not audio; while iterating, samples that are not finite.
     """
     samples = np.asarray(array)
     if sample_rate not in SAMPLE_RATES:
-        raise SerBatchError(f"a sample rate of {sample_rate}: give whole Hz, 1 kHz to 768 kHz")
+        raise SerBatchError(
+            f"the sample rate {sample_rate} is not a whole number of Hz from 1,000 to 768,000"
+        )
     if samples.ndim not in (1, 2) or not samples.size:
         raise SerBatchError(
-            f"an array of shape {samples.shape}: give [n], [channels, n] or [n, channels], n > 0"
+            f"an array of shape {samples.shape} is not audio: give [n], [channels, n] or [n, channels], n > 0"
         )
     if samples.dtype.kind != "f" and (samples.dtype.kind not in "iu" or samples.dtype.itemsize > 4):
-        raise SerBatchError(f"samples of type {samples.dtype}: give floats, or integers of 8, 16 or 32 bits")
+        raise SerBatchError(
+            f"samples of type {samples.dtype} are not audio: give floats, or integers of 8, 16 or 32 bits"
+        )
     frames = samples.reshape(len(samples), -1)
     if samples.ndim == 2 and len(frames) <= frames.shape[1]:
         frames = frames.T
@@ -51,11 +55,13 @@ def _mono(frames: NDArray[Any]) -> Iterator[Array]:
 
 
 def _floats(block: NDArray[Any]) -> Array:
-    """Samples as float32, full scale ±1."""
+    """Convert samples to float32 with a full scale of ±1."""
     values = block.astype(np.float64)
     if block.dtype.kind != "f":
         full_scale = 2.0 ** (8 * block.dtype.itemsize - 1)
         values = (values - full_scale * (block.dtype.kind == "u")) / full_scale
     if not (np.abs(values) < LOUDEST).all():
-        raise SerBatchError("samples that are not finite (NaN, infinity, or beyond 1e9)")
+        raise SerBatchError(
+            "samples that are not finite (NaN, infinity, or beyond 1e9): check how the array was made"
+        )
     return values.astype(np.float32)

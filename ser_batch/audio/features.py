@@ -1,7 +1,7 @@
-"""The front end: a window of audio → power spectrogram → mel bands in dB → MFCC.
+"""The front end: log-mel spectrograms and MFCCs of windows of audio.
 
-The recipe is librosa's (`feature.melspectrogram`, `power_to_db(ref=np.max, top_db=80)`, `feature.mfcc`),
-written in float32 numpy/scipy and vectorised over windows. A bundle is bound to these numbers.
+The steps are those of librosa (`feature.melspectrogram`, `power_to_db(ref=np.max, top_db=80)`, `feature.mfcc`),
+in float32 numpy and scipy, vectorised over windows. A model bundle works with exactly this front end.
 """
 
 from collections.abc import Callable
@@ -22,21 +22,21 @@ from ser_batch.audio.front_end import (
     WINDOW_SAMPLES,
 )
 
-GROUP = 16  # mel bands in one product
-FRAMES_AT_ONCE = 32  # of a transform
+GROUP = 16  # mel bands in one matrix product
+FRAMES_AT_ONCE = 32  # frames in one FFT call
 
 Array = NDArray[np.float32]
 
 
 def mfcc(samples: Array, denoise: str = "off") -> Array:
-    """MFCCs of one window, or of many windows of one length.
+    """MFCCs of one window, or of several windows of equal length.
 
     Args:
         samples: float32 `[..., n]`, 16 kHz mono, `0 < n <= 48,000`; zero-padded to 3.0 s.
         denoise: one of `ser_batch.audio.denoise.ENGINES`.
 
     Returns:
-        float32 `[..., 188, 128]`: frames × coefficients, all of them, so that nothing of the log-mel is lost.
+        float32 `[..., 188, 128]`: frames × coefficients. All 128 are kept, so that no information is lost.
     """
     return rotate(log_mel(samples, denoise))
 
@@ -47,7 +47,7 @@ def log_mel(samples: Array, denoise: str = "off", lap: Callable[[str], None] = l
     Args:
         samples: float32 `[..., n]`, 16 kHz mono, `0 < n <= 48,000`; zero-padded to 3.0 s.
         denoise: one of `ser_batch.audio.denoise.ENGINES`.
-        lap: told after each stretch of the work whether it was `denoise` or `features`, for those who take the time.
+        lap: called after each step with its name, `denoise` or `features`, to measure times.
 
     Returns:
         float32 `[..., 188, 128]`: frames × mel bands, low bands first. A window of zeros is -80 throughout.
@@ -55,7 +55,7 @@ def log_mel(samples: Array, denoise: str = "off", lap: Callable[[str], None] = l
     if denoise == "noisereduce":
         samples = gates.noisereduce_samples(samples, SAMPLE_RATE)
         lap("denoise")
-    # frames that reach nothing but padding need no transform
+    # frames with nothing but padding need no FFT
     reached = min(N_FRAMES, 1 + (samples.shape[-1] + N_FFT // 2 - 1) // HOP)
     power = power_spectrogram(samples, reached)
     if denoise == "gate":
@@ -65,7 +65,7 @@ def log_mel(samples: Array, denoise: str = "off", lap: Callable[[str], None] = l
     bands = np.full((*samples.shape[:-1], N_FRAMES, N_MELS), FLOOR_DB, np.float32)
     mel = mel_power(power, out=bands[..., :reached, :])
     loudest = np.maximum(mel.max(axis=(-2, -1), keepdims=True), np.finfo(np.float32).tiny)
-    # the floor is relative, so that the level of the recording plays no role
+    # the floor is relative, so that the level of the recording has no influence
     mel /= loudest
     np.maximum(mel, np.float32(10 ** (FLOOR_DB / 10)), out=mel)
     np.log(mel, out=mel)
@@ -79,7 +79,7 @@ def power_spectrogram(samples: Array, n_frames: int = N_FRAMES) -> Array:
 
     Args:
         samples: float32 `[..., n]`, `n <= 48,000`.
-        n_frames: how many frames to make, from the first.
+        n_frames: number of frames, from the first.
 
     Returns:
         float32 `[..., n_frames, 513]`: frames × frequency bins.
@@ -88,7 +88,7 @@ def power_spectrogram(samples: Array, n_frames: int = N_FRAMES) -> Array:
     padded[..., N_FFT // 2 : N_FFT // 2 + samples.shape[-1]] = samples
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT, axis=-1)[..., ::HOP, :]
     power = np.empty((*samples.shape[:-1], n_frames, N_FFT // 2 + 1), np.float32)
-    # a few frames at a time, whose spectra stay in the processor's cache: twice as fast as all at once
+    # a few frames at a time: their spectra stay in the processor's cache, twice as fast
     for first in range(0, n_frames, FRAMES_AT_ONCE):
         some = slice(first, min(first + FRAMES_AT_ONCE, n_frames))
         spectrum = scipy.fft.rfft(frames[..., some, :] * _hann(), axis=-1, overwrite_x=True)
@@ -99,11 +99,11 @@ def power_spectrogram(samples: Array, n_frames: int = N_FRAMES) -> Array:
 def mel_power(power: Array, out: Array | None = None) -> Array:
     """Mel bands of a power spectrogram, float32 `[..., frames, 513]` to `[..., frames, 128]`.
 
-    A band has but a few bins, so groups of bands are products of the few bins that they share.
+    A mel filter covers few bins, so groups of bands are multiplied with their own bins only.
 
     Args:
-        power: as `power_spectrogram` gives it.
-        out: where to put them.
+        power: from `power_spectrogram`.
+        out: array for the result; None for a new one.
     """
     mel = np.empty((*power.shape[:-1], N_MELS), np.float32) if out is None else out
     for bands, bins, filters in _mel_groups():
@@ -112,35 +112,32 @@ def mel_power(power: Array, out: Array | None = None) -> Array:
 
 
 def true_frames(n_samples: int) -> int:
-    """Number of frames that a window of `n_samples` fills before the zero padding begins."""
+    """Number of frames of a window that are centred on its `n_samples` of audio; the others are zero padding."""
     return min(N_FRAMES, 1 + n_samples // HOP)
 
 
 def network_input(bands: Array, kind: str) -> Array:
-    """What a network takes of a log-mel spectrogram `[..., frames, 128]`: float32 of the same shape.
+    """Input of a network for a log-mel spectrogram `[..., frames, 128]`: float32 of the same shape.
 
     Args:
-        bands: in dB, as `log_mel` gives them.
+        bands: in dB, from `log_mel`.
         kind: one of `ser_batch.audio.front_end.FEATURES`.
     """
     return rotate(bands) if kind == "mfcc" else bands
 
 
 def rotate(bands: Array) -> Array:
-    """Log-mel to MFCC: orthonormal DCT-II over the last axis, of any size."""
+    """Log-mel to MFCC: orthonormal DCT-II over the last axis of any size."""
     return scipy.fft.dct(bands, type=2, norm="ortho", axis=-1)
 
 
 def to_levels(bands: Array) -> NDArray[np.uint8]:
-    """Log-mel in dB, `[-80, 0]`, to 256 levels: the form in which feature tables are stored."""
+    """Quantise log-mel in dB, `[-80, 0]`, to 256 levels, the format of feature tables."""
     return np.clip(np.floor(256 * (1 - bands / FLOOR_DB)), 0, 255).astype(np.uint8)
 
 
 def from_levels(levels: NDArray[np.uint8]) -> Array:
-    """The middle of each level in dB; the lowest level is the floor itself.
-
-    Without that exception the zero padding of a stored clip would lie 0.16 dB above that of a live one.
-    """
+    """Centre of each level in dB. The lowest level is the floor itself, so that zero padding stays exact."""
     return _LEVEL_DB[levels]
 
 
@@ -156,7 +153,7 @@ def _hann() -> Array:
 
 @cache
 def mel_filters() -> Array:
-    """Slaney's mel filter bank with unit area per band, `[513, 128]`: librosa's, without importing numba."""
+    """Slaney's mel filter bank with unit area per band, `[513, 128]`: equal to librosa's, without its imports."""
     edges = mel_edges(N_MELS)
     bins = np.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1)[:, None]
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
@@ -167,7 +164,7 @@ def mel_filters() -> Array:
 
 @cache
 def _mel_groups() -> list[tuple[slice, slice, Array]]:
-    """The filter bank in groups of neighbouring bands: which bands, which bins they have, the filters between them."""
+    """Filter bank in groups of neighbouring bands: the bands, their bins, and the filters `[bins, bands]`."""
     bank, groups = mel_filters(), []
     for first in range(0, N_MELS, GROUP):
         bands = slice(first, first + GROUP)
@@ -178,7 +175,7 @@ def _mel_groups() -> list[tuple[slice, slice, Array]]:
 
 
 def mel_edges(n_mels: int) -> NDArray[np.float64]:
-    """Where the bands of a filter bank up to 8 kHz begin, peak and end: `[n_mels + 2]` in Hz.
+    """Edges and peaks of the bands of a mel filter bank up to 8 kHz: `[n_mels + 2]` in Hz.
 
     Source: M. Slaney, "Auditory Toolbox", 1998: linear below 1 kHz (200/3 Hz a mel), logarithmic above.
     """

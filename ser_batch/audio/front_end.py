@@ -1,4 +1,4 @@
-"""The numbers of the front end, which a bundle is bound to."""
+"""Constants of the front end: sample rate, window, STFT, mel bands. A model bundle works with these only."""
 
 SAMPLE_RATE = 16_000
 WINDOW_SECONDS = 3.0
@@ -10,7 +10,7 @@ FLOOR_DB = -80.0
 WINDOW_SAMPLES = int(WINDOW_SECONDS * SAMPLE_RATE)
 N_FRAMES = 1 + WINDOW_SAMPLES // HOP
 
-FEATURES = ("mfcc", "logmel")  # what a network may take; either is all of the other
+FEATURES = ("mfcc", "logmel")  # inputs of a network; each can be computed from the other
 
 FRONT_END = {
     "sample_rate": SAMPLE_RATE,

@@ -1,4 +1,4 @@
-"""Technical quality of a recording: its level, what is clipped, what is silent, and a digest of what is heard."""
+"""Technical quality of a recording: level, clipping, silence, and a digest of the samples."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ BLOCK_SECONDS = HOP / SAMPLE_RATE  # 16 ms, as in `activity`
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What was measured on a file, mixed down to mono; None for what is not known.
+    """Measurements of a file, mixed down to mono; None for what is not known.
 
     Attributes:
         duration: in seconds.
         sample_rate: in Hz.
-        channels: by the header.
+        channels: number of channels by the header.
         rms_db: root mean square, dB relative to full scale; -100 or more.
         peak: largest absolute sample; 1 is full scale.
-        clipped: share of the samples at 0.99 of full scale or beyond.
-        silence: share of 16 ms blocks that are 35 dB below the loudest; 1 where all are below -70 dB full scale.
-        digest: equal for files with the same samples, in whatever lossless format.
+        clipped: share of the samples with at least 0.99 of full scale.
+        silence: share of 16 ms blocks that are 35 dB below the loudest; 1 if all are below -70 dB full scale.
+        digest: equal for files with the same samples, whatever their lossless formats.
     """
 
     duration: float | None = None
@@ -41,14 +41,14 @@ class Quality:
     digest: str = ""
 
 
-def glance(path: str) -> Quality:
-    """What the header says; quick, and not to be relied on."""
+def from_header(path: str) -> Quality:
+    """Duration, sample rate and channels by the header: fast, but headers can be wrong."""
     found = header.read(path)
     return Quality(found.seconds, found.sample_rate, found.channels) if found else Quality()
 
 
 def measure(path: str) -> Quality | str:
-    """Decode a file, block by block, and measure it; or why it cannot be read."""
+    """Decode a file block by block and measure it; returns the error message if it cannot be read."""
     try:
         return _measure(path)
     except (SerBatchError, OSError) as error:

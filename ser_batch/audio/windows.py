@@ -1,4 +1,4 @@
-"""Cutting a stream of audio into overlapping windows at 16 kHz, with exact times at the file's own rate."""
+"""Overlapping windows of a stream of audio, resampled to 16 kHz, with exact times at the file's own rate."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of a file, `[start, end)` in samples at the file's rate, and its audio at 16 kHz, unpadded."""
+    """A window: `[start, end)` in samples at the file's rate, and the audio at 16 kHz, not padded."""
 
     start: int
     end: int
@@ -24,18 +24,18 @@ class Window:
 
 
 def windows(blocks: Iterable[Array], sample_rate: int, window: float, hop: float) -> Iterator[Window]:
-    """Cut mono audio into windows, holding no more of it than a window and a block.
+    """Cut mono audio into windows; at most one window and one block are in memory.
 
     Window `k` starts at `k * hop`; the last one ends with the last sample and may be shorter than the others.
 
     Args:
-        blocks: float32 `[n]` each, at `sample_rate`; the windows do not depend on how the audio is blocked.
+        blocks: float32 `[n]` each, at `sample_rate`; their lengths do not change the windows.
         sample_rate: of the blocks, in Hz.
         window: length of a window in seconds.
         hop: distance between the starts of neighbouring windows in seconds, at most `window`.
 
     Yields:
-        Every window, in order. None for no samples at all.
+        Every window, in order; nothing if there are no samples.
     """
     kept, first_kept, count = np.empty(0, np.float32), 0, 0
     length, native_length = _samples(window, SAMPLE_RATE), _samples(window, sample_rate)
@@ -55,12 +55,12 @@ def windows(blocks: Iterable[Array], sample_rate: int, window: float, hop: float
 
 
 def _samples(seconds: float, sample_rate: int) -> int:
-    """Whole samples in a time, in integers: sums of hops do not drift, however long the file."""
+    """Number of whole samples in a time. Computed in integers, so that the sum of many hops is exact."""
     return round(seconds * MICRO) * sample_rate // MICRO
 
 
 def _resample(blocks: Iterable[Array], sample_rate: int) -> Iterator[tuple[Array, int]]:
-    """Blocks at 16 kHz, each with the number of samples read so far at the original rate."""
+    """Resample blocks to 16 kHz; each comes with the number of samples read so far at the original rate."""
     read = 0
     stream = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
     for block in blocks:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_batch.audio.decoding import header
-from ser_batch.audio.quality import Quality, glance, measure
+from ser_batch.audio.quality import Quality, from_header, measure
 
 RATE = 8_000
 
@@ -63,10 +63,10 @@ def test_what_cannot_be_read_says_why(tmp_path):
     (tmp_path / "a.wav").write_text("dear diary")
     assert "not audio" in measure(str(tmp_path / "a.wav"))
     assert "No such file" in measure(str(tmp_path / "b.wav"))
-    assert glance(str(tmp_path / "a.wav")) == glance(str(tmp_path / "b.wav")) == Quality()
+    assert from_header(str(tmp_path / "a.wav")) == from_header(str(tmp_path / "b.wav")) == Quality()
 
 
-def test_a_glance_is_at_the_header(tmp_path):
+def test_a_from_header_is_at_the_header(tmp_path):
     path = written(tmp_path / "a.wav", np.zeros((RATE, 2)))
-    assert glance(path) == Quality(1.0, RATE, 2)
+    assert from_header(path) == Quality(1.0, RATE, 2)
     assert header.seconds(path) == 1.0
