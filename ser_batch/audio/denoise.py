@@ -16,7 +16,8 @@ STD_ABOVE_MEAN = 1.5
 DYNAMIC_RANGE_DB = 80.0
 SMOOTH_BINS = 16  # noisereduce's 500 Hz at 16 kHz with n_fft 1,024
 SMOOTH_FRAMES = 3  # 50 ms
-# Share of a frame's gain in the frames around it after overlap-add and a new analysis: sum(w(n) w(n - jH)^2) / sum(w) / 1.5 for a periodic Hann and hop N/4.
+# Share of a frame's gain in the frames around it after overlap-add and a new analysis:
+# sum(w(n) w(n - jH)^2) / sum(w) / 1.5 for a periodic Hann and hop N/4.
 OVERLAP = (1, 6, 10, 6, 1)
 
 Array = NDArray[np.float32]
