@@ -221,7 +221,7 @@ def test_ctrl_c_is_told(samples, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"level": "words"}, "unknown level 'words'"),
+        ({"level": "words"}, "level 'words': unknown"),
         ({"formats": ["json"], "restart": True}, "formats, restart: only with a folder"),
         ({"model": "nobody"}, "Unknown model nobody"),
         ({"hop": 4.0}, "a hop of 4.0 s"),

@@ -344,6 +344,6 @@ def test_a_part_of_a_large_archive(look, tmp_path, monkeypatch):
     monkeypatch.setattr(gather, "SEGMENTS", 100)
     page = look(write_report(write_tables(tmp_path, many(2_000), root=str(tmp_path))))
     said = page.inner_text("#left-out")
-    assert "The list holds 71 of 2,000 files: the least certain" in said
+    assert "The list has 71 of 2,000 files: the least certain" in said
     assert "the others are drawn as one block" in said
     assert "2,000 files" in page.inner_text("#totals")

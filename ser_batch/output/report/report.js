@@ -1,15 +1,14 @@
 "use strict";
-// No library and no network. What comes from the data goes into the page as text, never as markup.
+// No library, no network. Data goes into the page as text, never as markup.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const { labels, totals, run } = data;
 const kinds = [...data.kinds, "failed"];
 const FAILED = kinds.length - 1;
-const STRIDE = 3 + labels.length; // of a segment: start, end, kind, a share for each label
 
-// Okabe and Ito's palette, which is told apart with any colour vision. After eight labels it comes again, hatched.
+// The palette of Okabe and Ito, distinct for every colour vision. From the ninth label on, colours repeat with a hatch.
 const PALETTE = ["#d55e00", "#009e73", "#cc79a7", "#e69f00", "#999999", "#0072b2", "#56b4e9", "#f0e442"];
-// What tells narrow segments apart besides: 8 × 8 pixels, a byte a row.
+// Hatches for segments that are too narrow for a letter: 8 × 8 pixels, one byte for each row.
 const HATCHES = ["1122448811224488", "8000080080000800", "8844221188442211", "ff000000ff000000",
   "0000000000000000", "8888888888888888", "aa55aa55aa55aa55", "ff888888ff888888"];
 
@@ -39,21 +38,21 @@ function duration(seconds) {
   return hours ? `${hours.toLocaleString("en")}\u00a0h ${minutes % 60}\u00a0min` : `${minutes}\u00a0min ${whole % 60}\u00a0s`;
 }
 
-/** A path whose last part stays readable where there is little room. */
+/** A path; in a narrow place, the folder is shortened before the file name. */
 function path(name) {
   const at = name.lastIndexOf("/") + 1;
   return element("span", { class: "path", title: name },
     element("span", { class: "folder" }, ...shown(name.slice(0, at))), element("span", { class: "base" }, ...shown(name.slice(at))));
 }
 
-/** A name as text, with what cannot be seen, or would turn the text round, spelled out. */
+/** A name as text nodes; invisible characters and changes of text direction are shown as U+XXXX. */
 function shown(name) {
   const hidden = /([\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff])/;
   const code = (letter) => `U+${letter.charCodeAt(0).toString(16).padStart(4, "0").toUpperCase()}`;
   return name.split(hidden).map((piece, i) => i % 2 ? element("span", { class: "odd" }, code(piece)) : piece);
 }
 
-/** The address of a recording, null if the browser cannot reach it. In names, `\udcXX` stands for a byte that is not UTF-8. */
+/** The URL of a recording, or null if the browser cannot reach it. In names, `\udcXX` is a byte that is not UTF-8. */
 function address(name) {
   if (/^https?:/.test(name)) return name;
   if (/^https?:/.test(data.root)) return `${data.root}/${name}`;
@@ -63,7 +62,7 @@ function address(name) {
   return name.startsWith("/") ? encoded.replace(/^\/+/, "/") : `${data.root}/${encoded}`;
 }
 
-/** The shortest beginnings that tell the labels apart, or numbers. */
+/** Badge texts: the shortest distinct prefixes of the labels, or numbers. */
 const letters = kinds.map((kind, k) => {
   if (k === FAILED) return "!";
   if (k >= labels.length) return kind === "silent" ? "–" : "?";
@@ -92,38 +91,43 @@ function bar(share, kind) {
   return element("td", { class: "bar" }, line);
 }
 
+/** A whole file as one segment: start, end, kind, a share in hundredths for each label. */
+const whole = (ms, kind, shares) => [0, ms, kind, ...shares.map((share) => Math.round(share / 100))];
+
+/** The segments in a flat list of numbers; the whole file where the page has none. */
+function splitSegments(numbers, wholeFile) {
+  const segments = [];
+  for (let i = 0; i < numbers.length; i += wholeFile.length) segments.push(numbers.slice(i, i + wholeFile.length));
+  return segments.length ? segments : [wholeFile];
+}
+
 const files = data.files.map(([name, ms, kind, speech, ...shares], i) => ({
   i, name, ms, kind, speech, shares, lower: name.toLowerCase(),
-  confidence: Math.max(...shares) / 10000 || null, // uncertain files have shares, silent ones have none
-  segments: data.segments[i].length ? data.segments[i] : [0, ms, kind, ...shares.map((share) => Math.round(share / 100))],
+  confidence: Math.max(...shares) / 10000 || null, // null for silent files: they have no shares
+  segments: splitSegments(data.segments[i], whole(ms, kind, shares)),
 }));
 for (const [name, stage, error, message] of data.failures)
   files.push({ i: files.length, name, kind: FAILED, ms: null, confidence: null, lower: name.toLowerCase(),
     message: `${stage}: ${message || error}` });
 
-const nSegments = (file) => file.segments.length / STRIDE;
-const segment = (file, k) => file.segments.slice(k * STRIDE, (k + 1) * STRIDE);
-
-/** Where segment k begins in the picture: windows that overlap share that time half and half. */
-function edge(file, k) {
-  if (k <= 0) return file.segments[0];
-  if (k >= nSegments(file)) return file.segments.at(1 - STRIDE);
-  return (file.segments[(k - 1) * STRIDE + 1] + file.segments[k * STRIDE]) / 2;
+/** The time in ms at which the picture of segment k begins: the middle of the time that it shares with the one before. */
+function edge(segments, k) {
+  if (k <= 0) return segments[0][0];
+  return k >= segments.length ? segments.at(-1)[1] : (segments[k - 1][1] + segments[k][0]) / 2;
 }
 
-/** The segment that a time is in. */
-function segmentAt(file, ms) {
-  let low = 0, high = nSegments(file) - 1;
+/** The index of the segment at a time. */
+function segmentAt(segments, ms) {
+  let low = 0, high = segments.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (edge(file, middle) <= ms) low = middle; else high = middle - 1;
+    if (edge(segments, middle) <= ms) low = middle; else high = middle - 1;
   }
   return low;
 }
 
-/** What a segment's figures say, in words. */
-function words(file, k) {
-  const [start, end, kind, ...shares] = segment(file, k);
+/** The figures of a segment as a sentence. */
+function words([start, end, kind, ...shares]) {
   const time = `${clock(start)} to ${clock(end)}`;
   if (!Math.max(...shares)) return `${time}: ${kinds[kind]}`;
   const order = labels.map((_, i) => i).sort((a, b) => (b === kind) - (a === kind) || shares[b] - shares[a]);
@@ -171,26 +175,26 @@ function showOverview() {
   byId("left-out").hidden = !byId("left-out").textContent;
 }
 
-/** What this page does not hold, in sentences. */
+/** Sentences on what this page does not contain. */
 function leftOut(nFiles) {
   const n = data.files.length, nTimed = data.segments.filter((segments) => segments.length).length;
   const some = (part, all, thing) => `${part.toLocaleString("en")} of ${count(all, thing)}`;
   return [
-    n < nFiles && `The list holds ${some(n, nFiles, "file")}: the least certain, and some without a label. `
-      + "Every file is in files.csv; the shares are over all of them.",
-    data.failures.length < totals.failed && `It holds ${some(data.failures.length, totals.failed, "failure")}: see failures.csv.`,
-    nTimed < n && `It has the segments of the ${count(nTimed, "least certain file")}; the others are drawn as one block, `
-      + "and segments.csv has theirs.",
+    n < nFiles && `The list has ${some(n, nFiles, "file")}: the least certain, and some without a label. `
+      + "All files are in files.csv; the shares are those of all files.",
+    data.failures.length < totals.failed && `It has ${some(data.failures.length, totals.failed, "failure")}: see failures.csv.`,
+    nTimed < n && `It has the segments of the ${count(nTimed, "least certain file")}; the others are drawn as one block: `
+      + "their segments are in segments.csv.",
     files.some((file) => address(file.name) === null) && "The recordings cannot be played from here: run.json does not "
-      + "say where they are, or a browser cannot read them there.",
+      + "have their place, or a browser cannot read it.",
   ].filter(Boolean);
 }
 
-// The list: `list` is what the filter leaves, in order; `drawn` are the rows that are in the document, by position.
+// The list: `list` has the files that pass the filter, in order; `drawn` has the rows in the document, by position.
 const COLUMNS = { File: "i", Label: "kind", Confidence: "confidence", Length: "ms", Segments: null };
 const ROW = 2.25 * parseFloat(getComputedStyle(document.documentElement).fontSize);
 const FONT = `600 11px ${getComputedStyle(document.body).fontFamily}`;
-const MARGIN = 8; // rows drawn above and below what can be seen
+const MARGIN = 8; // rows drawn above and below the visible ones
 const drawn = new Map();
 let list = files, sorted = { column: "i", sign: 1 }, current = 0;
 
@@ -227,11 +231,11 @@ function redraw() {
   if (held) focusRow(current);
 }
 
-/** Put the rows that can be seen into the document, in order; take the others out, but for one that has the focus. */
+/** Draw the visible rows, in order; remove the others, except for a row with the focus. */
 function draw() {
   const top = byId("rows").getBoundingClientRect().top;
   const first = Math.max(0, Math.min(list.length, Math.floor(-top / ROW)) - MARGIN);
-  const end = Math.min(list.length, Math.max(0, Math.ceil((innerHeight - top) / ROW)) + MARGIN); // some are always there to tab to
+  const end = Math.min(list.length, Math.max(0, Math.ceil((innerHeight - top) / ROW)) + MARGIN); // keep some rows for the Tab key
   for (const [i, node] of drawn)
     if ((i < first || i >= end) && !node.contains(document.activeElement)) { node.remove(); drawn.delete(i); }
   const fresh = [];
@@ -242,7 +246,7 @@ function draw() {
     const after = order.find((j) => j > i && drawn.get(j).isConnected);
     byId("rows").insertBefore(drawn.get(i), after === undefined ? null : drawn.get(after));
   }
-  const any = byId("rows").querySelector("canvas"), width = any?.clientWidth, height = any?.clientHeight; // one layout for all
+  const any = byId("rows").querySelector("canvas"), width = any?.clientWidth, height = any?.clientHeight; // one layout for all rows
   for (const i of fresh)
     if (list[i].kind !== FAILED) paint(drawn.get(i).querySelector("canvas"), list[i], width, height);
   const stop = drawn.has(current) ? current : Math.max(first, Math.min(end - 1, Math.ceil(-top / ROW)));
@@ -275,23 +279,23 @@ function row(i) {
 function timeline(file) {
   const line = element("div", {
     class: "timeline stop", role: "slider", "aria-label": `Segments of ${file.name}`,
-    "aria-valuemin": 1, "aria-valuemax": nSegments(file), "aria-valuenow": 1, "aria-valuetext": words(file, 0),
+    "aria-valuemin": 1, "aria-valuemax": file.segments.length, "aria-valuenow": 1, "aria-valuetext": words(file.segments[0]),
   }, element("canvas"), element("i", { class: "cursor", hidden: "" }), element("i", { class: "playhead", hidden: "" }));
-  const at = (event) => segmentAt(file, (event.clientX - line.getBoundingClientRect().left) / line.clientWidth * file.ms);
+  const at = (event) => segmentAt(file.segments, (event.clientX - line.getBoundingClientRect().left) / line.clientWidth * file.ms);
   line.onpointermove = (event) => point(file, line, at(event));
   line.onpointerleave = () => { if (line !== document.activeElement) hideTip(); };
   line.onclick = (event) => {
     const k = at(event);
     line.focus({ preventScroll: true });
     point(file, line, k);
-    choose(file, segment(file, k)[0]);
+    choose(file, file.segments[k][0]);
   };
   return line;
 }
 
-/** Draw a file's segments: the colour and the letter are the label, the height is the confidence. */
+/** Draw the segments of a file: colour and letter show the label, the height shows the confidence. */
 function paint(canvas, file, width, height) {
-  const n = nSegments(file);
+  const { segments } = file, n = segments.length;
   canvas.width = width * devicePixelRatio;
   canvas.height = height * devicePixelRatio;
   const pen = canvas.getContext("2d");
@@ -299,16 +303,16 @@ function paint(canvas, file, width, height) {
   pen.font = FONT;
   const scale = width / (file.ms || 1);
   for (let first = 0, end; first < n; first = end) {
-    const kind = file.segments[first * STRIDE + 2];
+    const kind = segments[first][2];
     pen.fillStyle = colours[kind];
-    for (end = first; end < n && file.segments[end * STRIDE + 2] === kind; end++) {
-      const left = edge(file, end) * scale, wide = edge(file, end + 1) * scale - left;
-      const share = Math.max(...segment(file, end).slice(3)) / 100;
-      const tall = Math.round(height * (share ? 0.4 + 0.6 * share : 0.12)); // silence lies flat
+    for (end = first; end < n && segments[end][2] === kind; end++) {
+      const left = edge(segments, end) * scale, wide = edge(segments, end + 1) * scale - left;
+      const share = Math.max(...segments[end].slice(3)) / 100;
+      const tall = Math.round(height * (share ? 0.4 + 0.6 * share : 0.12)); // silence is flat
       pen.fillRect(left, height - tall, Math.max(0.5, wide > 4 ? wide - 1 : wide), tall);
     }
     if (kinds[kind] === "silent") continue;
-    const left = edge(file, first) * scale, right = edge(file, end) * scale;
+    const left = edge(segments, first) * scale, right = edge(segments, end) * scale;
     const letter = pen.measureText(letters[kind]).width + 6, fits = right - left > letter;
     if (!fits || (kind >= PALETTE.length && kind < labels.length)) {
       const from = fits ? left + letter : left;
@@ -335,17 +339,17 @@ function hatch(pen, kind) {
   return hatches.get(kind);
 }
 
-// Pointing at a segment, with the mouse or with the keys.
+// The figures of the segment under the mouse or the keyboard cursor.
 const tip = byId("tip");
 const pointed = (line) => Number(line.getAttribute("aria-valuenow")) - 1;
 const hideTip = () => { tip.hidden = true; for (const cursor of document.querySelectorAll(".cursor")) cursor.hidden = true; };
 
 function point(file, line, k) {
   hideTip();
-  const [start, end, kind, ...shares] = segment(file, k);
+  const [start, end, kind, ...shares] = file.segments[k];
   line.setAttribute("aria-valuenow", k + 1);
-  line.setAttribute("aria-valuetext", words(file, k));
-  const cursor = line.querySelector(".cursor"), left = edge(file, k) / (file.ms || 1), right = edge(file, k + 1) / (file.ms || 1);
+  line.setAttribute("aria-valuetext", words(file.segments[k]));
+  const cursor = line.querySelector(".cursor"), [left, right] = [k, k + 1].map((i) => edge(file.segments, i) / (file.ms || 1));
   cursor.style.left = `${left * 100}%`;
   cursor.style.width = `max(4px, ${(right - left) * 100}%)`;
   cursor.hidden = false;
@@ -366,16 +370,16 @@ function key(event, i) {
   const rows = { ArrowDown: i + 1, ArrowUp: i - 1, PageDown: i + page, PageUp: i - page };
   if (event.key in rows) focusRow(Math.max(0, Math.min(list.length - 1, rows[event.key])));
   else if (file.kind === FAILED) return;
-  else if (event.key === "Enter" || event.key === " ") choose(file, segment(file, pointed(line))[0]);
+  else if (event.key === "Enter" || event.key === " ") choose(file, file.segments[pointed(line)][0]);
   else {
-    const n = nSegments(file), to = { ArrowRight: pointed(line) + 1, ArrowLeft: pointed(line) - 1, Home: 0, End: n - 1 }[event.key];
+    const n = file.segments.length, to = { ArrowRight: pointed(line) + 1, ArrowLeft: pointed(line) - 1, Home: 0, End: n - 1 }[event.key];
     if (to === undefined) return;
     point(file, line, Math.max(0, Math.min(n - 1, to)));
   }
   event.preventDefault();
 }
 
-/** Where the player begins that lies over the page, or the page ends. */
+/** The lowest visible y: the top of the player, or the end of the window. */
 const lowest = () => innerHeight - byId("player").offsetHeight;
 
 function reveal(i) {
@@ -401,19 +405,19 @@ function choose(file, ms) {
   playing.file = file;
   byId("player").hidden = false;
   byId("playing").replaceChildren(...shown(file.name));
-  byId("heard").textContent = words({ segments: [0, file.ms, file.kind, ...file.shares.map((share) => Math.round(share / 100))] }, 0);
-  byId("trouble").textContent = url === null ? "Where the recordings are is not known to this page." : "";
+  byId("heard").textContent = words(whole(file.ms, file.kind, file.shares));
+  byId("trouble").textContent = url === null ? "The place of the recordings is not known to this page." : "";
   byId("open").hidden = url === null;
-  audio.hidden = url === null || /^https?:/.test(url); // this page loads nothing from the network; a link may be followed
+  audio.hidden = url === null || /^https?:/.test(url); // this page loads nothing from the network; the link does
   for (const [i, node] of drawn) node.classList.toggle("chosen", list[i] === file);
-  reveal(list.indexOf(file)); // the player may have come over it
+  reveal(list.indexOf(file)); // the player can cover it
   showPlayhead();
   if (url === null) return;
   byId("open").href = url;
   if (audio.hidden) return;
   if (fresh || audio.error) audio.src = url;
   audio.currentTime = ms / 1000;
-  audio.play().catch(() => {}); // what is wrong, if anything, comes as an error of the element
+  audio.play().catch(() => {}); // errors arrive at audio.onerror
 }
 
 function showPlayhead() {
@@ -427,7 +431,7 @@ function showPlayhead() {
 
 audio.ontimeupdate = showPlayhead;
 audio.onerror = () => {
-  byId("trouble").textContent = "The browser cannot play this file: it is not where it was, or in a format that only other programs read.";
+  byId("trouble").textContent = "The browser cannot play this file: it has moved, or the browser does not know its format.";
 };
 byId("close").onclick = () => {
   audio.pause();
