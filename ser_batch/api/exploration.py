@@ -39,17 +39,17 @@ def explore(
     from ser_batch.audio import quality
     from ser_batch.corpora.feature_table import FeatureTable
     from ser_batch.corpora.joining import join
-    from ser_batch.corpora.mapping import read_mapping
+    from ser_batch.corpora.mapping import apply_mapping, read_mapping
     from ser_batch.corpora.read import read_corpus
     from ser_batch.engine.processes import default_jobs, map_files
-    from ser_batch.exploration.material import Material, from_table, relabelled
+    from ser_batch.exploration.clip_table import ClipTable, from_features
     from ser_batch.exploration.page import write_page
 
     mapping = read_mapping(labels)
     if Path(corpus).suffix == ".npz":
         table, _ = join([FeatureTable.load(Path(corpus))], mapping, only_shared=False)
-        return write_page(from_table(table), Path(output), seed)
-    found = relabelled(read_corpus(corpus), mapping)
+        return write_page(from_features(table), Path(output), seed)
+    found = apply_mapping(read_corpus(corpus), mapping)
     paths = [clip.path for clip in found.clips]
     measure = quality.measure if check else quality.from_header
 
@@ -57,4 +57,4 @@ def explore(
         return tqdm(results, desc="clips", total=total, unit="clip", disable=None if progress else True)
 
     qualities = map_files(paths, measure, jobs or default_jobs(), bar)
-    return write_page(Material(found, qualities), Path(output), seed)
+    return write_page(ClipTable(found, qualities), Path(output), seed)

@@ -1,1 +1,1 @@
-"""Finding audio files, and reading labelled corpora."""
+"""Labelled corpora: readers, label mappings, feature tables, and joining of several corpora."""

@@ -1,4 +1,4 @@
-"""Labelled clips, and the one spelling of each emotion that every corpus is brought to."""
+"""Labelled clips, and the names of the emotions with their synonyms."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +7,8 @@ from ser_batch.inputs.paths import relative
 
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad")
 
-# The words and abbreviations of corpora and folder names, lower case, `_` for blanks and hyphens.
-# Labels beyond the canonical six stay labels of their own: whoever trains decides what to do with them.
+# Words and abbreviations in corpora and folder names: lower case, `_` for blanks and hyphens.
+# Labels beyond the six of CREMA-D stay labels of their own: `--labels` maps them.
 SYNONYMS = {
     "angry": ("angry", "anger", "ang"),
     "disgust": ("disgust", "disgusted", "dis"),
@@ -31,11 +31,11 @@ class Clip:
     """A recording of one speaker with one intended emotion.
 
     Attributes:
-        path: the file to open.
+        path: the audio file.
         name: its POSIX path relative to the corpus, without suffix; unique in the corpus.
-        label: one of `LABELS`, or a label of the corpus's own.
+        label: one of `LABELS`, or another label of the corpus.
         speaker: identifies the speaker within the corpus.
-        attributes: what else the corpus tells, by corpus: sex (`female`, `male`), age, level, sentence …
+        attributes: other columns of the corpus: sex (`female`, `male`), age, level, sentence …
     """
 
     path: str
@@ -47,14 +47,14 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A labelled corpus, as it was found.
+    """A labelled corpus.
 
     Attributes:
-        name: what it was recognised as (`CREMA-D` …), else its folder's or its file's name.
+        name: the known corpus (`CREMA-D` …), or the name of its folder or CSV.
         clips: sorted by name.
-        skipped: path and reason of each file that was left out.
-        speakers_known: False where each file had to be taken for a speaker of its own: a split by
-            speaker is then a split by file, and says little about unseen speakers.
+        skipped: path and reason of each file that is left out.
+        speakers_known: False where each file counts as a speaker of its own: a split by speaker is then a
+            split by file, and its figures say little about new speakers.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Corpus:
 
 
 def canonical(word: str) -> str | None:
-    """Return the label that a word or an abbreviation stands for, or None: `Fearful` → `fear`."""
+    """Return the label that a word or an abbreviation means, or None: `Fearful` → `fear`."""
     return _LABEL_OF.get(plain(word))
 
 

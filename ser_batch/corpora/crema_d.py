@@ -1,7 +1,7 @@
-"""CREMA-D: 91 actors, 12 sentences, six emotions (Cao et al. 2014, doi:10.1109/TAFFC.2014.2336244).
+"""CREMA-D: 91 actors, English, 12 sentences, six emotions (Cao et al. 2014, doi:10.1109/TAFFC.2014.2336244).
 
-Names, from the corpus's README: `1001_IEO_ANG_HI.wav` is actor, sentence, emotion and level (LO, MD, HI,
-XX for unspecified). The clone of github.com/CheyneyComputerScience/CREMA-D holds them as `AudioWAV` and
+File names, from the corpus's README: `1001_IEO_ANG_HI.wav` is actor, sentence, emotion and level (LO, MD, HI, XX for
+unspecified). The repository github.com/CheyneyComputerScience/CREMA-D has them in the folders `AudioWAV` and
 `AudioMP3`, and the actors' age and sex in `VideoDemographics.csv`.
 """
 
@@ -22,7 +22,7 @@ _FILE = re.compile(r"(\d{4})_([A-Z]{3})_(ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX?)
 
 
 def parse(path: str, name: str) -> Clip | str | None:
-    """Read a file name: the clip, the reason to leave it out, or None where the name is not CREMA-D's."""
+    """Read the file name: the clip, the reason to leave it out, or None where the name is not CREMA-D's."""
     match = _FILE.fullmatch(stem(path))
     if not match:
         return None
@@ -34,21 +34,23 @@ def parse(path: str, name: str) -> Clip | str | None:
 
 
 def with_demographics(clips: list[Clip], root: str) -> list[Clip]:
-    """Return the clips with their actors' `sex` and `age`, if the clone's table is in `root` or above it."""
-    actors: dict[str, dict[str, str]] = {}
+    """Add `sex` and `age` of the actors to the clips, if `VideoDemographics.csv` is in `root` or above it.
+
+    Raises:
+        SerBatchError: that table has no columns ActorID, Age and Sex.
+    """
     folder = Path(root).absolute()
-    for table in (folder / DEMOGRAPHICS, folder.parent / DEMOGRAPHICS):
-        if table.is_file():
-            actors = _read_demographics(str(table))
-            break
+    table = next(
+        (each / DEMOGRAPHICS for each in (folder, folder.parent) if (each / DEMOGRAPHICS).is_file()), None
+    )
+    actors = _read_demographics(str(table)) if table else {}
     return [replace(clip, attributes=clip.attributes | actors.get(clip.speaker, {})) for clip in clips]
 
 
 def _read_demographics(table: str) -> dict[str, dict[str, str]]:
     rows = (row for _, row in read_csv(table))
     header = next(rows, [])
-    places = [column(header, [name]) for name in ("actorid", "age", "sex")]
-    if None in places:
-        raise SerBatchError(f"{table}: not CREMA-D's table: it must have the columns ActorID, Age and Sex")
-    actor, age, sex = (place or 0 for place in places)
+    actor, age, sex = (column(header, [name]) for name in ("actorid", "age", "sex"))
+    if actor is None or age is None or sex is None:
+        raise SerBatchError(f"{table}: columns are missing: CREMA-D's table has ActorID, Age and Sex")
     return {row[actor]: {"sex": row[sex].lower(), "age": row[age]} for row in rows if len(row) >= len(header)}

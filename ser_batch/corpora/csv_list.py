@@ -29,8 +29,7 @@ def read(path: str) -> Corpus:
     clips: dict[str, Clip] = {}
     skipped: list[tuple[str, str]] = []
     speakers_known = True
-    for line, row in rows:
-        cells = row + [""] * (len(header) - len(row))
+    for line, cells in rows:
         if not cells[file].strip() or not cells[label].strip():
             raise SerBatchError(f"{path}, line {line}: a file and a label are needed")
         source = str(folder / cells[file])

@@ -1,8 +1,7 @@
-"""Feature tables: a corpus's clips as stored spectrograms, computed once and trained on many times."""
+"""Feature table: the log-mel spectrograms of a corpus's clips with their labels, stored in one file."""
 
 import json
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,19 +19,19 @@ _NOT_A_TABLE = (OSError, EOFError, ValueError, TypeError, KeyError, AttributeErr
 
 @dataclass
 class FeatureTable:
-    """The first 3.0 s of each clip of a corpus, with what is known about it; row i of every field is clip i.
+    """The first 3.0 s of each clip of a corpus as a spectrogram, with its labels; row i of every field is clip i.
 
     Attributes:
-        corpus: what the corpus is called, e.g. `crema-d`.
-        front_end: the recipe of the spectrograms, `ser_batch.audio.features.FRONT_END`.
-        names: a name for each clip, the file's path under the corpus as a rule.
-        labels: the emotion of each clip.
-        speakers: who speaks in each clip.
+        corpus: name of the corpus, such as `CREMA-D`.
+        front_end: parameters of the spectrograms, `ser_batch.audio.front_end.FRONT_END`.
+        names: unique name of each clip, usually its path in the corpus without suffix.
+        labels: emotion of each clip.
+        speakers: speaker of each clip.
         levels: uint8 `[clips, 188, 128]`, log-mel coded by `ser_batch.audio.features.to_levels`.
-        frames: int `[clips]`, how many frames hold audio before the zero padding begins.
-        attributes: more columns of text, such as `sex`, `sentence`, `fold` or the votes `vote_<label>`.
-        denoise: the noise reduction that the audio went through, one of `ser_batch.audio.denoise.ENGINES`.
-        paths: the audio file of each clip; empty for a stored table, which does not keep them.
+        frames: int64 `[clips]`, number of frames before the zero padding.
+        attributes: other columns of text, such as `sex`, `sentence`, `fold` or the votes `vote_<label>`.
+        denoise: noise reduction of the audio, one of `ser_batch.audio.denoise.ENGINES`.
+        paths: audio file of each clip; empty for a stored table, which does not keep them.
     """
 
     corpus: str
@@ -50,32 +49,34 @@ class FeatureTable:
         return len(self.names)
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "FeatureTable":
-        """Keep some of the clips: those of a mask, or those at the given indexes, in that order."""
+        """Keep some of the clips: those of a mask, or those at the given indices, in their order."""
         chosen = np.arange(len(self))[rows]
-        return replace(
-            self,
-            names=_pick(self.names, chosen),
-            labels=_pick(self.labels, chosen),
-            speakers=_pick(self.speakers, chosen),
-            levels=self.levels[chosen],
-            frames=self.frames[chosen],
-            attributes={name: _pick(column, chosen) for name, column in self.attributes.items()},
-            paths=_pick(self.paths, chosen) if self.paths else [],
-        )
+
+        def pick(column: list[str]) -> list[str]:
+            return [column[row] for row in chosen] if column else []
+
+        texts: dict[str, Any] = {
+            name: pick(getattr(self, name)) for name in ("names", "labels", "speakers", "paths")
+        }
+        attributes = {name: pick(column) for name, column in self.attributes.items()}
+        levels, frames = self.levels[chosen], self.frames[chosen]
+        return replace(self, **texts, attributes=attributes, levels=levels, frames=frames)
 
     def where(self, column: str, value: str) -> "FeatureTable":
-        """Keep the clips of one `label`, `speaker` or value of an attribute.
+        """Keep the clips with one value in a column: `label`, `speaker` or an attribute.
 
         Raises:
             SerBatchError: no such column, or no such clip.
         """
         columns = {**self.attributes, "label": self.labels, "speaker": self.speakers}
         if column not in columns:
-            raise SerBatchError(f"{self.corpus} has no column {column}; it has {', '.join(columns)}.")
+            raise SerBatchError(f"{self.corpus}: no column {column}: choose one of {', '.join(columns)}")
         mask = np.array(columns[column], str) == value
         if not mask.any():
             known = sorted(set(columns[column]))
-            raise SerBatchError(f"{self.corpus} has no clip with {column}={value}, but {', '.join(known)}.")
+            raise SerBatchError(
+                f"{self.corpus}: no clip with {column}={value}: choose one of {', '.join(known)}"
+            )
         return self.select(mask)
 
     def log_mel(self, rows: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
@@ -83,7 +84,7 @@ class FeatureTable:
         return features.from_levels(self.levels[rows])
 
     def save(self, path: str | Path) -> None:
-        """Write the table to one `.npz` file, whole or not at all.
+        """Write the table to one `.npz` file, complete or not at all.
 
         Raises:
             SerBatchError: the file cannot be written.
@@ -108,7 +109,9 @@ class FeatureTable:
                 )
             partial.replace(path)
         except OSError as error:
-            raise SerBatchError(f"{path}: the feature table cannot be written ({error.strerror}).") from error
+            raise SerBatchError(
+                f"{path}: cannot be written ({error.strerror}): choose another file with -o"
+            ) from error
 
     @classmethod
     def load(cls, path: str | Path) -> "FeatureTable":
@@ -122,31 +125,22 @@ class FeatureTable:
                 about = json.loads(str(stored["about"]))
                 if about["format"] != FORMAT:
                     raise ValueError(about["format"])
-                table = cls(
-                    corpus=about["corpus"],
-                    front_end=about["front_end"],
-                    names=stored["names"].tolist(),
-                    labels=stored["labels"].tolist(),
-                    speakers=stored["speakers"].tolist(),
-                    levels=stored["levels"],
-                    frames=stored["frames"],
-                    attributes={
-                        name: stored[f"attribute_{i}"].tolist() for i, name in enumerate(about["attributes"])
-                    },
-                    denoise=about["denoise"],
-                )
+                names = about.pop("attributes")
+                attributes = {name: stored[f"attribute_{i}"].tolist() for i, name in enumerate(names)}
+                texts = {name: stored[name].tolist() for name in ("names", "labels", "speakers")}
+                del about["format"]
+                levels, frames = stored["levels"], stored["frames"]
+                table = cls(**about, **texts, levels=levels, frames=frames, attributes=attributes)
         except FileNotFoundError:
-            raise SerBatchError(f"{path}: no such feature table.") from None
+            raise SerBatchError(
+                f"{path}: no such feature table: make one with `ser-batch features CORPUS -o {path}`"
+            ) from None
         except _NOT_A_TABLE as error:
             raise SerBatchError(
-                f"{path} is not a feature table; make one with `ser-batch features CORPUS -o TABLE.npz`."
+                f"{path}: not a feature table: make one with `ser-batch features CORPUS -o TABLE.npz`"
             ) from error
         if table.front_end != front_end.FRONT_END:
             raise SerBatchError(
-                f"{path} was made with another front end; make it again with `ser-batch features`."
+                f"{path}: made with another front end: make it again with `ser-batch features`"
             )
         return table
-
-
-def _pick(column: Sequence[str], rows: NDArray[np.int64]) -> list[str]:
-    return [column[row] for row in rows]

@@ -1,4 +1,4 @@
-"""Several corpora as one table: labels brought together; names and speakers kept apart."""
+"""Joining of corpora into one feature table: labels are mapped, names and speakers stay distinct."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -15,19 +15,19 @@ VOTE = "vote_"
 def join(
     tables: Sequence[FeatureTable], mapping: Mapping[str, str], only_shared: bool
 ) -> tuple[FeatureTable, list[str]]:
-    """Map the labels of some corpora and make one table of them.
+    """Map the labels of corpora, and join the corpora into one table.
 
-    Of several corpora, clips are called `corpus/name` and speakers `corpus/speaker` (folders of one corpus share its
-    speakers), and an attribute `corpus` is added; an attribute that a corpus lacks is empty.
+    In a join of several corpora, clips are named `corpus/name` and speakers `corpus/speaker` (several folders of one
+    corpus share its speakers), and an attribute `corpus` is added. An attribute that a corpus lacks is empty.
 
     Args:
         tables: at least one.
-        mapping: from label to label, "" to leave its clips out; labels that it does not name stay.
-        only_shared: of several corpora, leave out what no second one has and the mapping does not name as a target: it
-            would be recognised by its corpus's sound.
+        mapping: from label to label, "" to leave its clips out; other labels stay.
+        only_shared: leave out labels of only one of several corpora, unless they are targets of the mapping: a network
+            would recognise them by the sound of their corpus.
 
     Returns:
-        The table, and what was done to labels, a line for each.
+        The table, and a line for each change of labels.
 
     Raises:
         SerBatchError: no clip is left, or the corpora went through different noise reductions.
@@ -40,17 +40,17 @@ def join(
         mapped = [_only(table, kept, notes) for table in mapped]
     filled = [table for table in mapped if len(table)]
     if not filled:
-        raise SerBatchError("No clip is left: " + "; ".join(notes))
+        raise SerBatchError("no clip is left (" + "; ".join(notes) + "): change --labels")
     return filled[0] if len(tables) == 1 else _concatenate(filled), notes
 
 
-def voices(corpus: str, speakers: set[str]) -> set[str]:
-    """Speakers as `join` calls them, whether theirs is one corpus or several already."""
+def qualified_speakers(corpus: str, speakers: set[str]) -> set[str]:
+    """Return speaker names as `join` makes them, of one corpus or of a join of several."""
     return speakers if " + " in corpus else {f"{corpus}/{speaker}" for speaker in speakers}
 
 
 def _relabel(table: FeatureTable, mapping: Mapping[str, str], notes: list[str]) -> FeatureTable:
-    """Rename labels and the votes for them; leave out the clips of labels that become ""."""
+    """Rename labels and their columns of votes; leave out the clips of labels that become ""."""
     if not mapping:
         return table
     labels = [mapping.get(label, label) for label in table.labels]
@@ -68,7 +68,7 @@ def _relabel(table: FeatureTable, mapping: Mapping[str, str], notes: list[str]) 
 
 
 def _added(one: Sequence[str], other: Sequence[str]) -> list[str]:
-    """Sum of two columns of votes; a clip without votes stays without."""
+    """Add two columns of votes; a clip without votes keeps an empty cell."""
     return [f"{float(a or 0) + float(b or 0):g}" if a or b else "" for a, b in zip(one, other, strict=True)]
 
 
@@ -83,10 +83,10 @@ def _concatenate(tables: Sequence[FeatureTable]) -> FeatureTable:
     if len({table.denoise for table in tables}) > 1:
         engines = ", ".join(f"{table.corpus} {table.denoise}" for table in tables)
         raise SerBatchError(
-            f"The corpora went through different noise reductions ({engines}): make them alike."
+            f"the corpora have different noise reduction ({engines}): make their tables with one --denoise"
         )
     corpora = [table.corpus for table in tables]
-    # a clip's name is unique even if two corpora are called alike
+    # Names of clips stay unique even if two corpora have the same name.
     titles = [f"{name}-{i + 1}" if (i := corpora[:n].count(name)) else name for n, name in enumerate(corpora)]
     several = len(set(corpora)) > 1
     paths = [path for table in tables for path in table.paths]

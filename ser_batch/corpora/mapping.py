@@ -1,31 +1,27 @@
-"""Label mappings: which labels of a corpus become which, and which are left out."""
+"""Label mappings: new names for labels of a corpus, and labels to leave out."""
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
-from ser_batch.corpora.clips import canonical, plain
+from ser_batch.corpora.clips import Corpus, canonical, plain
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.lists import column, read_csv
 
-# What SYNONYMS has beyond CREMA-D's six, brought to them; "" leaves the clips out.
-SIX = {
-    "calm": "neutral",
-    "excited": "happy",
-    "surprised": "",
-    "bored": "",
-    "contempt": "",
-    "frustrated": "",
-}
+# `--labels six`: the labels of SYNONYMS beyond CREMA-D's six, mapped to these; "" leaves the clips out.
+SIX = {"calm": "neutral", "excited": "happy"} | dict.fromkeys(
+    ("surprised", "bored", "contempt", "frustrated"), ""
+)
 
 Labels = str | os.PathLike[str] | Mapping[str, str] | None
 
 
 def read_mapping(labels: Labels) -> dict[str, str]:
-    """Read a mapping from labels to labels; a label that maps to "" is to be left out.
+    """Read a mapping from labels to labels; clips of a label that maps to "" are left out.
 
     Args:
-        labels: `six` for `SIX`; a CSV with the columns from,to; a mapping; or None for an empty one. Known words are
-            brought to their canonical spelling (`clips.SYNONYMS`) on either side.
+        labels: `six` for `SIX`; a CSV with the columns from,to; a mapping; or None for an empty one. Synonyms
+            (`clips.SYNONYMS`) are replaced by their label on both sides.
 
     Raises:
         SerBatchError: a file that cannot be read or has no such columns, or one label with two meanings.
@@ -37,8 +33,21 @@ def read_mapping(labels: Labels) -> dict[str, str]:
     for source, target in pairs:
         label = canonical(target) or plain(target)
         if mapping.setdefault(canonical(source) or plain(source), label) != label:
-            raise SerBatchError(f"The label {source} is mapped twice, and not to the same: give it one line")
+            raise SerBatchError(f"--labels: {source} is mapped twice, to different labels: give it one line")
     return mapping
+
+
+def apply_mapping(corpus: Corpus, mapping: Mapping[str, str]) -> Corpus:
+    """Map the labels of a corpus; clips whose label becomes "" are left out.
+
+    Raises:
+        SerBatchError: no clip is left.
+    """
+    clips = [replace(clip, label=mapping.get(clip.label, clip.label)) for clip in corpus.clips]
+    kept = [clip for clip in clips if clip.label]
+    if not kept:
+        raise SerBatchError(f"{corpus.name}: the label mapping leaves out all clips: keep a label of them")
+    return replace(corpus, clips=kept)
 
 
 def _read_csv(path: str) -> list[tuple[str, str]]:
@@ -47,7 +56,6 @@ def _read_csv(path: str) -> list[tuple[str, str]]:
     source, target = column(header, ("from",)), column(header, ("to",))
     if source is None or target is None:
         raise SerBatchError(
-            f"{path}: the first line must name the columns from,to; an empty `to` drops a label"
+            f"{path}: no columns from,to: name them in the first line; an empty `to` leaves a label out"
         )
-    cells = [row + [""] * (len(header) - len(row)) for _, row in rows]
-    return [(row[source], row[target]) for row in cells]
+    return [(row[source], row[target]) for _, row in rows]

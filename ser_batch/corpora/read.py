@@ -1,4 +1,4 @@
-"""Reading a labelled corpus, whichever it is."""
+"""Reading of a labelled corpus: a known corpus, a folder per emotion, or a CSV."""
 
 import os
 from collections.abc import Sequence
@@ -13,36 +13,36 @@ from ser_batch.inputs.find import find
 from ser_batch.inputs.sources import Source
 from ser_batch.inputs.suffixes import suffix
 
-# Corpora that are known by their file names; each module has a NAME and `parse(path, name)`.
-OFFICIAL = (crema_d, ravdess, tess, savee, emo_db)
+# Corpora recognised by their file names; each module has a NAME and `parse(path, name)`.
+KNOWN = (crema_d, ravdess, tess, savee, emo_db)
 LOSSY_SUFFIXES = frozenset({".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".webm"})
 
 
 def read_corpus(path: str | os.PathLike[str]) -> Corpus:
     """Read the labelled clips of a folder or of a CSV.
 
-    A folder is a corpus of `OFFICIAL` if more than half of its audio files carry that corpus's names (of a
-    recording that is there several times, a lossless copy is read), else a folder per emotion.
+    A folder is a corpus of `KNOWN` if more than half of its audio files have that corpus's file names (of several
+    copies of a recording, a lossless one is read), else a folder per emotion.
 
     Raises:
-        SerBatchError: no such path, no audio, no recognisable label, or one class only.
+        SerBatchError: no such path, no audio, no recognisable label, or only one label.
     """
     path = os.fspath(path)
     if not Path(path).exists():
-        raise SerBatchError(f"{path}: no such folder or file; a corpus is a folder of audio or a CSV")
+        raise SerBatchError(f"{path}: no such folder or file: give a folder of audio or a CSV")
     if Path(path).is_dir():
         corpus = _read_folder(path)
     elif suffix(path) in {".csv", ".tsv"}:
         corpus = csv_list.read(path)
     else:
         raise SerBatchError(
-            f"{path}: a corpus is a folder of audio, or a CSV with the columns file,label[,speaker]"
+            f"{path}: not a corpus: give a folder of audio, or a CSV with the columns file,label[,speaker]"
         )
     if not corpus.clips:
         raise SerBatchError(_nothing_read(path, corpus))
     if len({clip.label for clip in corpus.clips}) == 1:
         label, count = corpus.clips[0].label, len(corpus.clips)
-        raise SerBatchError(f"{path}: all {count} clips are labelled {label}; at least two labels are needed")
+        raise SerBatchError(f"{path}: all {count} clips are labelled {label}: at least two labels are needed")
     return replace(corpus, clips=sorted(corpus.clips, key=lambda clip: clip.name))
 
 
@@ -57,17 +57,17 @@ def _read_folder(root: str) -> Corpus:
     if not paths:
         raise SerBatchError(f"{root}: no audio file in it")
     paths.sort(key=lambda path: (suffix(path) in LOSSY_SUFFIXES, path))
-    module = next((module for module in OFFICIAL if _share(module, paths) > 0.5), None)
-    corpus = _read_official(module, root, paths) if module else folders.read(root, paths)
+    module = next((module for module in KNOWN if _share(module, paths) > 0.5), None)
+    corpus = _read_known(module, root, paths) if module else folders.read(root, paths)
     return replace(corpus, skipped=corpus.skipped + unreadable)
 
 
 def _share(module: ModuleType, paths: Sequence[str]) -> float:
-    """Return the share of files that carry a corpus's official names."""
+    """Return the share of files that have a corpus's file names."""
     return sum(module.parse(path, "") is not None for path in paths) / len(paths)
 
 
-def _read_official(module: ModuleType, root: str, paths: Sequence[str]) -> Corpus:
+def _read_known(module: ModuleType, root: str, paths: Sequence[str]) -> Corpus:
     clips: dict[tuple[str, str], Clip] = {}
     skipped: list[tuple[str, str]] = []
     for path in paths:
@@ -87,8 +87,10 @@ def _read_official(module: ModuleType, root: str, paths: Sequence[str]) -> Corpu
 def _nothing_read(path: str, corpus: Corpus) -> str:
     count = len(corpus.skipped)
     if Path(path).is_file():
-        return f"{path}: none of the {count} files that it lists exists, relative to its own folder"
-    names = ", ".join(module.NAME for module in OFFICIAL)
+        return (
+            f"{path}: none of the {count} listed files exists: give paths relative to the folder of the CSV"
+        )
+    names = ", ".join(module.NAME for module in KNOWN)
     return (
         f"{path}: no recognisable label on {count} audio files: neither the file names of {names}, nor "
         f"a folder per emotion ({', '.join(LABELS)} …). Name the folders so, or give a CSV with the columns "

@@ -1,9 +1,8 @@
-"""TESS, the Toronto emotional speech set: two actresses, 200 words, seven emotions.
+"""TESS, the Toronto emotional speech set: two actresses, English, 200 words, seven emotions.
 
-Pichora-Fuller and Dupuis 2010, doi:10.5683/SP2/E8H2MF. Names: `OAF_back_angry.wav` is the actress (older or
-younger: aged 64 and 26), the word in the carrier phrase "Say the word …", and the emotion, of which `ps` is
-pleasant surprise. One official file lacks a letter: `OA_bite_neutral`. A widespread copy holds every file
-twice; each is read once.
+Pichora-Fuller and Dupuis 2010, doi:10.5683/SP2/E8H2MF. File names: `OAF_back_angry.wav` is actress (older or younger:
+aged 64 and 26), word in the sentence "Say the word …", and emotion; `ps` is pleasant surprise. One official
+file name lacks a letter: `OA_bite_neutral`. A widespread copy has every file twice; each is read once.
 """
 
 import re
@@ -17,7 +16,7 @@ _AGES = {"OAF": "64", "YAF": "26"}
 
 
 def parse(path: str, name: str) -> Clip | str | None:
-    """Read a file name: the clip, or None where the file name is not TESS's."""
+    """Read the file name: the clip, or None where the file name is not TESS's."""
     match = _FILE.fullmatch(stem(path))
     if not match:
         return None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ser_batch.audio.noise import Noise
 from ser_batch.corpora.feature_table import FeatureTable
-from ser_batch.corpora.joining import voices
+from ser_batch.corpora.joining import qualified_speakers
 from ser_batch.errors import SerBatchError
 from ser_batch.evaluation import metrics, plots
 from ser_batch.evaluation.familiar_speakers import taught_voices
@@ -244,7 +244,7 @@ def evaluate_bundle(
     """
     if table.denoise != bundle.denoise:
         notes += (f"Noise reduction is {table.denoise} here; the model was trained with {bundle.denoise}.",)
-    familiar = taught_voices(bundle.card) & voices(table.corpus, set(table.speakers))
+    familiar = taught_voices(bundle.card) & qualified_speakers(table.corpus, set(table.speakers))
     if familiar:
         notes += (
             f"{len(familiar)} of the {len(set(table.speakers))} speakers took part in the training: "
@@ -263,8 +263,10 @@ def held_out_clips(bundle: Any, table: FeatureTable) -> FeatureTable:
     training = bundle.card["training"]
     if training["options"]["split"] != "speakers":
         raise SerBatchError(f"{bundle.path} was split by clip, at random: it holds out no speaker.")
-    held_out = voices(training["corpus"], set(training["speakers"]["test"]))
-    theirs = np.array([bool(voices(table.corpus, {speaker}) & held_out) for speaker in table.speakers])
+    held_out = qualified_speakers(training["corpus"], set(training["speakers"]["test"]))
+    theirs = np.array(
+        [bool(qualified_speakers(table.corpus, {speaker}) & held_out) for speaker in table.speakers]
+    )
     if not theirs.any():
         raise SerBatchError(f"{bundle.path} was trained with no speaker of {table.corpus} held out.")
     return table.select(theirs)

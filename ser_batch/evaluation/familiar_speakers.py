@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from ser_batch.corpora.joining import voices
+from ser_batch.corpora.joining import qualified_speakers
 
 
 def taught_voices(card: dict[str, Any]) -> set[str]:
-    """Speakers whom a model, or one that it began with, was trained on or stopped by; as `joining.voices` has them."""
+    """Training and validation speakers of a model and its initial model, named as by `qualified_speakers`."""
     training = card["training"]
     taught = {*training["speakers"]["train"], *training["speakers"]["validation"]}
-    return voices(training["corpus"], taught) | set((training.get("start") or {}).get("voices", []))
+    return qualified_speakers(training["corpus"], taught) | set(
+        (training.get("start") or {}).get("voices", [])
+    )

@@ -1,1 +1,1 @@
-"""A labelled corpus to look at and listen to, before a model is trained on it."""
+"""`ser-batch explore`: an HTML page with tables, plots and sounds of a labelled corpus."""

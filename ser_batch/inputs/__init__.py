@@ -1,1 +1,1 @@
-"""Finding audio files: walk, lists, URLs, remote stores, local copies."""
+"""Input files: search in directories, lists and manifests, URLs, and local copies of remote files."""

@@ -1,6 +1,6 @@
-"""Finding audio files: paths and directories in; files to open out, lazily and in sorted order."""
+"""Search for audio files in paths, directories and URLs."""
 
-# Paths stay strings: a million of them may be looked at, and they are kept as the system spells them.
+# Paths are strings, as the system has them: there may be a million.
 
 import fnmatch
 import os
@@ -14,25 +14,25 @@ from ser_batch.inputs.sources import Found, Source, Unreadable
 from ser_batch.inputs.suffixes import is_audio
 from ser_batch.inputs.url import is_url
 
-# Never entered: our own journal, and the object store of git-annex, whose objects are reached by their links.
+# Not searched: ser-batch's journal, and .git, where git-annex keeps the files that its links lead to.
 SKIPPED_DIRECTORIES = frozenset({".journal", ".git"})
-URLS_AT_ONCE = 512  # that are asked about together
+URLS_AT_ONCE = 512  # checked together
 
 
 def find(
     paths: Iterable[str | os.PathLike[str]], include: Iterable[str] = (), exclude: Iterable[str] = ()
 ) -> Iterator[Found]:
-    """Find every audio file that the paths name or contain, each once, one argument after the other.
+    """Find each audio file that the paths name or contain once, argument by argument.
 
-    A path that is a file is taken whatever its suffix. A directory is walked recursively, links to
-    directories included, no directory twice; the files in it that have one of `AUDIO_SUFFIXES` or
-    `EXTRA_SUFFIXES`, in either case, come in the order of their relative paths. What cannot be read
-    is yielded as `Unreadable`, never raised. URLs (see `ser_batch.inputs.remote`) come some hundreds together.
+    A named file is taken whatever its suffix. A directory is searched recursively, through links, and no
+    directory twice; its files with one of `AUDIO_SUFFIXES` or `EXTRA_SUFFIXES`, in upper or lower case, come
+    in the order of their relative paths. A path that cannot be read is yielded as `Unreadable`, never raised.
+    URLs (see `ser_batch.inputs.remote`) are checked some hundreds at a time.
 
     Args:
-        paths: files and directories, or URLs of such; consumed one at a time.
-        include: globs (`fnmatch`, so `*` crosses `/`; the case counts); a file must match one of
-            them, if there are any, by its basename or by its POSIX path relative to its argument.
+        paths: files, directories, or their URLs; consumed one at a time.
+        include: globs (`fnmatch`: `*` matches `/`, too; case-sensitive). If there are any, a file must match one of
+            them, by its basename or by its POSIX path relative to its argument.
         exclude: globs; a file or a directory that matches one of them is left out.
 
     Raises:
@@ -54,10 +54,10 @@ def find(
 
 @dataclass(slots=True)
 class _Folder:
-    """A directory being walked.
+    """A directory in the search.
 
-    `relative` is its path relative to its argument, ending in `/`, or empty; `names` are still to come,
-    sorted, directories ending in `/`; `links` are those of them that are symbolic links.
+    `relative` is its path relative to its argument, ending in `/`, or empty; `names` are the remaining entries,
+    sorted, directories ending in `/`; `links` are the symbolic links among them; `real` is its real path.
     """
 
     path: str
@@ -68,17 +68,19 @@ class _Folder:
 
 
 class _Search:
-    """What one call of `find` wants, and what it has met.
+    """The state of one call of `find`.
 
-    A plain file in a directory that is walked once is met once. Only what offers a second way to a
-    file (a named file, a link) is remembered, so memory grows with directories and links, not files.
+    A plain file in a directory that is searched once is found once. Only named files and links, which can lead
+    to a file a second time, are remembered: memory grows with directories and links, not with files.
     """
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self.included = _matcher(include) if include else None
         self.excluded = _matcher(exclude)
-        self.walked: dict[tuple[int, int], str] = {}  # (device, inode) → path relative to its argument
-        self.met: set[str] = set()  # real paths of named files and links' targets, and troubles
+        self.searched: dict[tuple[int, int], str] = {}  # (device, inode) → path relative to its argument
+        self.seen: set[str] = (
+            set()
+        )  # real paths of named files and of links' targets, and paths reported as unreadable
 
     def argument(self, path: str) -> Iterator[Found]:
         try:
@@ -101,7 +103,7 @@ class _Search:
                 yield from self.report(found) if isinstance(found, Unreadable) else (found,)
 
     def reached(self, relative: str) -> bool:
-        """Whether a walk would come to a file and take it."""
+        """Tell whether a search of a folder takes the file at a relative path."""
         folders = relative.split("/")[:-1]
         return (
             self.wanted(relative)
@@ -110,13 +112,13 @@ class _Search:
         )
 
     def report(self, trouble: Unreadable) -> Iterator[Unreadable]:
-        """Yield what cannot be read, unless that path has been reported."""
-        if trouble.path not in self.met:
-            self.met.add(trouble.path)
+        """Yield an unreadable path, unless it has been reported."""
+        if trouble.path not in self.seen:
+            self.seen.add(trouble.path)
             yield trouble
 
     def walk(self, top: str) -> Iterator[Found]:
-        """Walk depth first, without recursion: a tree may be deeper than the interpreter's stack."""
+        """Search depth first, without recursion: a tree may be deeper than the interpreter's stack."""
         folders: list[_Folder] = []
         yield from self.enter(folders, top, "", os.path.realpath(top))
         while folders:
@@ -133,15 +135,15 @@ class _Search:
                 yield from self.enter(folders, path, folder.relative + name, real)
 
     def enter(self, folders: list[_Folder], path: str, relative: str, real: str) -> Iterator[Unreadable]:
-        """Put a directory on the stack, unless it has been walked by whatever way."""
+        """Put a directory on the stack, unless it has been searched."""
         identity = _identity(path)
-        if identity in self.walked:
+        if identity in self.searched:
             return
         names, links, failure = _listing(path)
         if failure:
             yield from self.report(_unreadable(path, failure))
         if identity:
-            self.walked[identity] = relative
+            self.searched[identity] = relative
             folders.append(_Folder(path, relative, real, iter(sorted(names)), links))
 
     def file(self, folder: _Folder, name: str) -> Iterator[Found]:
@@ -159,7 +161,7 @@ class _Search:
         if name in folder.links:
             first = self.is_new(path)
         else:
-            first = not self.met or os.path.join(folder.real, name) not in self.met
+            first = not self.seen or os.path.join(folder.real, name) not in self.seen
         if first:
             yield Source(path, status.st_size, status.st_mtime_ns)
 
@@ -167,20 +169,20 @@ class _Search:
         return (self.included is None or self.included(relative)) and not self.excluded(relative)
 
     def is_new(self, path: str) -> bool:
-        """Whether a named file or a link leads to a file that no other way has led or will lead to."""
+        """Tell whether a named file or a link leads to a file that is not found otherwise."""
         real = os.path.realpath(path)
-        if real in self.met:
+        if real in self.seen:
             return False
         folder, name = os.path.split(real)
-        relative = self.walked.get(_identity(folder) or (0, 0))
+        relative = self.searched.get(_identity(folder) or (0, 0))
         if relative is not None and is_audio(name) and self.wanted(relative + name):
             return False
-        self.met.add(real)
+        self.seen.add(real)
         return True
 
 
 def _listing(path: str) -> tuple[list[str], set[str], OSError | None]:
-    """List what matters in a directory: names, those of them that are links, and what cut the listing short.
+    """List directories and audio files of a directory: names, the links among them, and the error, if any.
 
     Directories end in `/`, so that sorting the names of each directory sorts whole relative paths.
     """
@@ -216,7 +218,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 def _is_directory(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a loop of links, or a link into a place that may not be entered
+    except OSError:  # a loop of links, or a link into a directory without permission
         return False
 
 
@@ -235,10 +237,8 @@ def _not_a_file(path: str) -> Unreadable:
 
 
 def _unreadable(path: str, error: OSError | ValueError) -> Unreadable:
+    message = getattr(error, "strerror", None) or str(error)
     if isinstance(error, FileNotFoundError):
-        message = (
-            "a link to something that does not exist" if os.path.islink(path) else "no such file or directory"
-        )
-    else:
-        message = getattr(error, "strerror", None) or str(error)
+        dangling = os.path.islink(path)
+        message = "a link to something that does not exist" if dangling else "no such file or directory"
     return Unreadable(path, type(error).__name__, message)

@@ -1,4 +1,4 @@
-"""Lists of files: one path a line, manifests as CSV or JSONL."""
+"""Lists of input files: one path a line, or a manifest (CSV or JSONL)."""
 
 import csv
 import json
@@ -13,17 +13,17 @@ from ser_batch.inputs.suffixes import is_audio, suffix
 from ser_batch.inputs.url import is_url
 
 MANIFEST_COLUMNS = ("file", "path")
-LONGEST_LINE = 1 << 20  # characters; binary data may have no end of a line
-BINARY = "binary data, not a list of paths; name audio files themselves as arguments"
+LONGEST_LINE = 1 << 20  # characters; binary data may have no line ends
+BINARY = "binary data, not a list of paths: give audio files as arguments"
 
 
 def read_list(stream: IO[str] | IO[bytes]) -> Iterator[str]:
-    """Read the paths of a list, one a line, blank lines skipped.
+    """Read the paths of a list, one a line; blank lines are skipped.
 
     A binary stream (`sys.stdin.buffer`) keeps names that are not valid in the locale's encoding.
 
     Raises:
-        SerBatchError: it is no list but binary data.
+        SerBatchError: the stream is binary data.
     """
     lines: Iterable[str | bytes] = stream
     for number, line in enumerate(lines, start=1):
@@ -35,42 +35,44 @@ def read_list(stream: IO[str] | IO[bytes]) -> Iterator[str]:
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Read the paths of a manifest, relative ones resolved against the manifest's own folder, URLs as they are.
+    """Read the paths of a manifest: URLs, or file paths, of which relative ones are relative to the manifest's folder.
 
     `.jsonl` and `.ndjson` hold an object a line, with the key `file` or `path`; anything else is CSV
     (`.tsv`: tabs) with a column `file` or `path`, else its first column. A first line that already
     names an audio file is no header.
 
     Raises:
-        SerBatchError: a manifest that cannot be read, or a malformed line, by its number.
+        SerBatchError: the manifest cannot be read, or a line is malformed.
     """
     path = os.fspath(path)
     entries = _json_entries if suffix(path) in {".jsonl", ".ndjson"} else _csv_entries
     folder = Path(path).parent
     for line, entry in entries(path):
         if not isinstance(entry, str) or not entry.strip():
-            raise SerBatchError(f"{path}, line {line}: no path here; each line must name a file")
+            raise SerBatchError(f"{path}, line {line}: no path: give each line a file")
         yield entry if is_url(entry) else str(folder / entry)
 
 
 def read_csv(path: str) -> Iterator[tuple[int, list[str]]]:
-    """Read the line number and the cells of each row of a CSV that is not blank.
+    """Read line number and cells of each row of a CSV that is not blank; short rows get empty cells.
 
     Raises:
-        SerBatchError: a file that cannot be read, or that is not CSV.
+        SerBatchError: the file cannot be read, or is not CSV.
     """
     delimiter = "\t" if suffix(path) == ".tsv" else ","
     rows = csv.reader(_lines(path), delimiter=delimiter, strict=True)
+    width = 0
     try:
         for row in rows:
             if any(cell.strip() for cell in row):
-                yield rows.line_num, row
+                width = width or len(row)
+                yield rows.line_num, row + [""] * (width - len(row))
     except csv.Error as error:
         raise SerBatchError(f"{path}, line {rows.line_num}: not valid CSV ({error})") from error
 
 
 def column(header: Sequence[str], names: Sequence[str]) -> int | None:
-    """Return the place of the first of `names` that a CSV header has, whatever its case; None without one."""
+    """Return the index of the first of `names` that a CSV header has, in upper or lower case; None if it has none."""
     cleaned = [cell.strip().lower() for cell in header]
     return next((cleaned.index(name) for name in names if name in cleaned), None)
 
@@ -83,7 +85,7 @@ def _csv_entries(path: str) -> Iterator[tuple[int, str]]:
             place = named or 0
             if named is not None or not is_audio(row[0]):
                 continue
-        yield line, row[place] if place < len(row) else ""
+        yield line, row[place]
 
 
 def _json_entries(path: str) -> Iterator[tuple[int, object]]:
@@ -101,7 +103,7 @@ def _json_entries(path: str) -> Iterator[tuple[int, object]]:
 
 def _lines(path: str) -> Iterator[str]:
     try:
-        # surrogateescape: a path that is not UTF-8 must come out as the file system knows it.
+        # surrogateescape: keeps the bytes of paths that are not UTF-8
         with Path(path).open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
             for number, line in enumerate(iter(partial(stream.readline, LONGEST_LINE), ""), start=1):
                 if "\0" in line or len(line) == LONGEST_LINE:

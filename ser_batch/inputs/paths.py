@@ -6,17 +6,15 @@ from ser_batch.inputs.url import is_url
 
 
 def absolute(path: str) -> str:
-    """A path from `/` on, without `..`: `abspath` takes that by the letter, the system by the links before it."""
-    if is_url(path):
+    """Return the absolute path without `..`; URLs and the empty path stay as they are.
+
+    `os.path.abspath` removes `link/..`, but the system resolves the link first: there the real path is returned.
+    """
+    if is_url(path) or not path:
         return path
-    plain = os.path.abspath(path) if path else path
-    if (
-        ".." in path.split(os.sep)
-        and os.path.exists(path)
-        and os.path.realpath(path) != os.path.realpath(plain)
-    ):
-        return os.path.realpath(path)
-    return plain
+    plain, real = os.path.abspath(path), os.path.realpath(path)
+    through_link = ".." in path.split(os.sep) and os.path.exists(path) and real != os.path.realpath(plain)
+    return real if through_link else plain
 
 
 def relative(path: str, root: str) -> str:

@@ -1,4 +1,4 @@
-"""What lies behind URLs, through fsspec: objects and folders of them, and calls that are tried again."""
+"""Remote stores through fsspec: search for objects, retries, and messages for their errors."""
 
 import base64
 import errno
@@ -15,14 +15,14 @@ from ser_batch.inputs.sources import Found, Source, Unreadable
 from ser_batch.inputs.suffixes import is_audio
 from ser_batch.inputs.url import EXTRAS, WEB, bare, redacted, redacted_text
 
-# Seconds between tries, give or take a half; the clients of some stores try again by themselves, too.
+# Seconds between tries, times 0.5 to 1.5; the clients of some stores retry as well.
 PAUSES = (0.5, 1.0, 2.0, 4.0)
-AT_ONCE = 32  # questions about single objects
+AT_ONCE = 32  # parallel requests about single objects
 NOT_FOUND, FORBIDDEN = {404, 410}, {401, 403}
-TO_BE_REPEATED = {408, 425, 429}  # of the client errors; server errors all are
-LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+RETRIED = {408, 425, 429}  # client errors that may pass, as all server errors may
+REPEATING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# What tells one state of an object from another, the surest first: stores call it differently.
+# Properties that change with an object, the most reliable first; stores have different names for them.
 STAMPS = ("md5Hash", "ETag", "etag", "LastModified", "last_modified", "Last-Modified", "mtime")
 
 Result = TypeVar("Result")
@@ -31,16 +31,16 @@ Result = TypeVar("Result")
 def find(
     urls: Sequence[str], wanted: Callable[[str], bool], reached: Callable[[str], bool]
 ) -> Iterator[Found]:
-    """Find the objects that URLs name, and the audio below those that are folders.
+    """Find the objects that URLs name, and the audio files in the folders that URLs name.
 
-    A web address is a folder if it ends in `/`, and has what its page links to. Folders are listed page by page
-    (S3) or folder by folder: memory does not grow with the number of objects. Sizes and times are the store's;
-    the time is a hash of the ETag where there is one.
+    A web address that ends in `/` is a folder, which holds what its page links to. Folders are listed page by page
+    (S3) or folder by folder: memory does not grow with the number of objects. Sizes are those of the store; the
+    mtime is a `stamp`.
 
     Args:
         urls: with a scheme of `EXTRAS`.
-        wanted: whether to take a named object, by its name.
-        reached: whether to take an object of a folder, by its path relative to that.
+        wanted: tells by its name whether to take a named object.
+        reached: tells by its path relative to the folder whether to take an object of a folder.
     """
     named = []
     for url in urls:
@@ -52,13 +52,13 @@ def find(
 
 
 def folder_of(url: str) -> str:
-    """The folder that an object is in; that itself, if it is one; without secrets and a slash at the end."""
+    """Return the folder of an object, or the URL itself if it is a folder; without secrets and final slash."""
     base = bare(redacted(url)).rstrip("/")
     return base if is_folder(url) else base.rpartition("/")[0]
 
 
 def is_folder(url: str) -> bool:
-    """Tell whether a URL names a folder; the store is asked only if the URL does not tell by itself."""
+    """Tell whether a URL names a folder; asks the store only if slash and suffix do not tell."""
     if url.endswith("/") or "/" not in url.partition("://")[2]:
         return True
     if is_audio(url) or url.startswith(WEB):
@@ -67,12 +67,12 @@ def is_folder(url: str) -> bool:
         return bool(retried(info, url)["type"] == "directory")
     except SerBatchError:
         raise
-    except Exception:  # it will be reported as an object that cannot be read
+    except Exception:  # reported later, as an object that cannot be read
         return False
 
 
 def filesystem(url: str) -> tuple[Any, str]:
-    """The fsspec file system of a URL, and what it calls the object.
+    """Return the fsspec file system of a URL, and the path of the object in it.
 
     Raises:
         SerBatchError: packages are missing.
@@ -90,7 +90,7 @@ def filesystem(url: str) -> tuple[Any, str]:
 
 
 def _options(scheme: str) -> dict[str, Any]:
-    """Bound what a stalled connection and a large object may take; credentials are the environment's."""
+    """Limit the time of a stalled connection and the memory of a large object."""
     if EXTRAS[scheme] == "s3":
         return {"max_concurrency": 1}  # parts of an object in memory
     if EXTRAS[scheme] == "http":
@@ -105,32 +105,32 @@ def _options(scheme: str) -> dict[str, Any]:
 
 
 def info(url: str) -> dict[str, Any]:
-    """What the store says of an object or a folder."""
+    """Return what the store says of an object or a folder."""
     files, path = filesystem(url)
     found: dict[str, Any] = files.info(path)
     return found
 
 
 def retried(call: Callable[..., Result], *arguments: Any, **options: Any) -> Result:
-    """Call until it succeeds, with longer and longer pauses; what will fail again is tried once."""
+    """Call until it succeeds, with growing pauses; an error that would repeat is raised at once."""
     for pause in PAUSES:
         try:
             return call(*arguments, **options)
         except Exception as error:
-            if _lasts(error):
+            if _repeats(error):
                 raise
         time.sleep(pause * random.uniform(0.5, 1.5))
     return call(*arguments, **options)
 
 
 def stamp(found: dict[str, Any]) -> int:
-    """A number that changes when an object does, of what `info` or a listing says; 0 if the store tells nothing."""
+    """Return a number that changes with an object, from `info` or a listing; 0 if the store has no such property."""
     value = next((found[name] for name in STAMPS if found.get(name)), None)
     return 0 if value is None else int.from_bytes(hashlib.sha256(str(value).encode()).digest()[:7])
 
 
 def md5_of(found: dict[str, Any]) -> str | None:
-    """The MD5 of an object in hexadecimal digits, if `info` says one; an ETag may only look like it."""
+    """Return the MD5 of an object in hexadecimal digits, if `info` has one; an ETag may only look like an MD5."""
     encoded = found.get("md5Hash") or found.get("Content-MD5")
     if encoded:
         return base64.b64decode(encoded).hex()
@@ -139,7 +139,7 @@ def md5_of(found: dict[str, Any]) -> str | None:
 
 
 def explained(error: BaseException) -> tuple[str, str]:
-    """The kind of an error and what to tell the user, without secrets."""
+    """Return the class name and the message of an error for the user, without secrets."""
     status, inner = _status(error), _chain(error)[-1]
     code = f" ({status})" if status else ""
     if status in NOT_FOUND or (not status and isinstance(inner, FileNotFoundError)):
@@ -148,24 +148,24 @@ def explained(error: BaseException) -> tuple[str, str]:
         return "PermissionError", f"access denied{code}: check the credentials in the environment"
     kind = type(inner).__name__
     if getattr(inner, "errno", 0) in NO_ROOM:
-        return kind, "no room for a local copy: set TMPDIR to a folder with more"
+        return kind, "no space for a local copy: set TMPDIR to a folder with more"
     if status:
-        return kind, f"the store answered {status}" + ("" if _lasts(error) else ", time and again")
+        return kind, f"the store answered {status}" + ("" if _repeats(error) else ", several times")
     return kind, redacted_text(str(inner)) or kind
 
 
-def _lasts(error: BaseException) -> bool:
-    """Whether the same call would fail again."""
+def _repeats(error: BaseException) -> bool:
+    """Tell whether the same call would fail again."""
     status = _status(error)
     if status:
-        return 400 <= status < 500 and status not in TO_BE_REPEATED
+        return 400 <= status < 500 and status not in RETRIED
     chain = _chain(error)
     no_credentials = any("Credential" in type(each).__name__ for each in chain)
-    return no_credentials or isinstance(error, SerBatchError) or isinstance(chain[-1], LASTING)
+    return no_credentials or isinstance(error, SerBatchError) or isinstance(chain[-1], REPEATING)
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status that an error of any store's client tells of."""
+    """Return the HTTP status in an error of any store's client."""
     for each in _chain(error):
         response = getattr(each, "response", None)
         if isinstance(response, dict):  # botocore
@@ -178,7 +178,7 @@ def _status(error: BaseException) -> int | None:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """An error, what it was made from, and so on; but for what a file system's own dictionaries say."""
+    """Return an error and its causes; without KeyErrors, which file systems raise inside."""
     chain: list[BaseException] = []
     each: BaseException | None = error
     while each and each not in chain:
@@ -219,10 +219,10 @@ def _unlisted(url: str, error: Exception, what: str) -> Unreadable:
 
 
 def _listed(url: str) -> Iterator[dict[str, Any] | Unreadable]:
-    """What is in a folder, at any depth, but for folders that can be listed; `name` is its URL."""
+    """List the objects in a folder, at any depth, and the folders that cannot be listed; `name` is the URL."""
     files, top = filesystem(url)
     top = top.rstrip("/")
-    if hasattr(files, "call_s3"):  # its own `find` keeps all in memory
+    if hasattr(files, "call_s3"):  # its `find` would keep all objects in memory
         scheme = url.partition("://")[0]
         bucket, prefix, _ = files.split_path(top)
         asked = {"Bucket": bucket, "Prefix": f"{prefix}/" if prefix else "", **files.req_kw}
@@ -243,7 +243,7 @@ def _listed(url: str) -> Iterator[dict[str, Any] | Unreadable]:
             continue
         for found in listing:
             name = found["name"].rstrip("/")
-            if not name.startswith(top + "/") or name in met:  # a link elsewhere, or to itself
+            if not name.startswith(top + "/") or name in met:  # a link out of the folder, or to itself
                 continue
             if url.startswith(WEB) and not {"", ".", ".."}.isdisjoint(name[len(top) + 1 :].split("/")):
                 continue
@@ -255,7 +255,7 @@ def _listed(url: str) -> Iterator[dict[str, Any] | Unreadable]:
 
 
 def _described(urls: Iterable[str]) -> Iterator[Found]:
-    """Named objects with their sizes and times."""
+    """Ask the store for size and time of named objects."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield from pool.map(_described_one, urls)
 
@@ -268,5 +268,5 @@ def _described_one(url: str) -> Found:
     except Exception as error:
         return Unreadable(redacted(url), *explained(error))
     if found["type"] == "directory":
-        return Unreadable(redacted(url), "IsADirectoryError", "a folder: end its name with /")
+        return Unreadable(redacted(url), "IsADirectoryError", "a folder: end its URL with /")
     return Source(url, found["size"] or 0, stamp(found))

@@ -1,13 +1,13 @@
-"""Input files as the search finds them: `Source` for a file to open, `Unreadable` for what cannot be read."""
+"""Results of the search for input files: `Source` for a file, `Unreadable` for a path that cannot be read."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to open: its path as given or joined to its argument, its size in bytes, its mtime.
+    """A file to annotate: its path, as given or joined to its directory, size in bytes, and mtime.
 
-    Of an object in a store, the path is its URL, and the mtime a hash of what changes with the object.
+    For an object in a store, `path` is its URL, and `mtime_ns` a hash of its ETag, MD5 or time.
     """
 
     path: str
@@ -17,7 +17,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An argument, a link or a directory that cannot be read; `error` is the exception's class name."""
+    """An argument, link or directory that cannot be read; `error` is the class name of the exception."""
 
     path: str
     error: str

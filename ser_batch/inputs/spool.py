@@ -1,4 +1,4 @@
-"""Local copies of objects in stores, for decoders, which want files; the next one is fetched meanwhile."""
+"""Local copies of remote objects for the decoders; the next object is fetched in advance."""
 
 import hashlib
 import io
@@ -12,37 +12,37 @@ from ser_batch.errors import SerBatchError
 from ser_batch.inputs import remote
 from ser_batch.inputs.url import EXTRAS
 
-# So that one object at a time is in memory, and a part of it only; stores' clients call it differently.
+# One part of one object at a time in memory; the clients of the stores have different names for it.
 ONE_STREAM = {"s3": {"max_concurrency": 1}, "azure": {"max_concurrency": 1}, "gcs": {"concurrency": 1}}
-SECONDS_BETWEEN_BEATS = 0.1
+POLL_SECONDS = 0.1
 
 
 class TransferError(OSError):
-    """What came is not what the store says the object is."""
+    """The copy differs from the object that the store describes."""
 
 
 class Spool:
-    """Fetches objects, one ahead. The copies have no names: when the process ends, however it does, they are gone."""
+    """Fetches objects, one in advance. The copies are files without names: they vanish when the process ends."""
 
     def __init__(self) -> None:
         self._ahead: _Download | None = None
-        self._no_md5: set[str] = set()  # buckets whose ETags look like it, and are not (SSE-KMS)
+        self._no_md5: set[str] = set()  # buckets whose ETags only look like an MD5 (SSE-KMS)
 
     def expect(self, url: str) -> None:
-        """Begin to fetch what will be asked for next."""
+        """Begin to fetch the object that `local` will be called with next."""
         if not (self._ahead and self._ahead.url == url):
             self._ahead = _Download(url, self._no_md5)
 
     @contextmanager
     def local(self, url: str, alive: Callable[[], None]) -> Iterator[str]:
-        """The path of a copy of an object, as long as the context lasts.
+        """Context with the path of a local copy of an object.
 
         Args:
-            url: of the object.
-            alive: called while bytes keep coming.
+            url: URL of the object.
+            alive: called while bytes arrive.
 
         Raises:
-            Exception: whatever the store's client says, for good, or after several tries.
+            Exception: the error of the store's client, after several tries if it may pass.
         """
         self.expect(url)
         download, self._ahead = self._ahead, None
@@ -61,7 +61,7 @@ def _temporary_file() -> io.FileIO:
 
 
 class _Download(threading.Thread):
-    """An object on its way into a file; ends with an `error` or without."""
+    """Copies an object into a file; `error` is set if that failed."""
 
     def __init__(self, url: str, no_md5: set[str]):
         super().__init__(daemon=True)
@@ -71,7 +71,7 @@ class _Download(threading.Thread):
         self.error: Exception | None = None
         self._tries = 0
         self._no_md5 = no_md5
-        self._came_before = ""
+        self._previous = ""
         self.start()
 
     def run(self) -> None:
@@ -81,13 +81,13 @@ class _Download(threading.Thread):
             self.error = error
 
     def wait(self, alive: Callable[[], None]) -> None:
-        """Wait for its end; a sign of life for what has come since the last one, since a client may hang."""
+        """Wait for the end; `alive` is called only when bytes have arrived, since a client may hang."""
         seen = (0, 0)
         while self.is_alive():
             if seen != (now := (self._tries, self._size())):
                 seen = now
                 alive()
-            self.join(SECONDS_BETWEEN_BEATS)
+            self.join(POLL_SECONDS)
         if self.error:
             self.file.close()
             raise self.error
@@ -99,7 +99,9 @@ class _Download(threading.Thread):
         kind = EXTRAS[self.url.partition("://")[0]]
         files.get_file(path, self.path, **ONE_STREAM.get(kind, {}))
         if before["size"] not in (None, self._size()):
-            raise TransferError(f"{self._size():,} of {before['size']:,} bytes came")
+            raise TransferError(
+                f"{self._size():,} of {before['size']:,} bytes arrived: run the same command again with --retry-failed"
+            )
         if self._is_sound(remote.md5_of(before)):
             return
         if remote.stamp(files.info(path)) != remote.stamp(before):
@@ -108,7 +110,7 @@ class _Download(threading.Thread):
             )
 
     def _is_sound(self, md5: str | None) -> bool:
-        """Whether the copy is known to be the object. If it is twice the same, but another, the MD5 was none."""
+        """Compare the copy with the MD5; if two copies are equal and differ from it, it was no MD5."""
         bucket = self.url.split("/")[2]
         if not md5 or bucket in self._no_md5:
             return False
@@ -116,9 +118,9 @@ class _Download(threading.Thread):
         came = hashlib.file_digest(self.file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         if came == md5:
             return True
-        if came != self._came_before:
-            self._came_before = came
-            raise TransferError(f"it came with the MD5 {came} instead of {md5}")
+        if came != self._previous:
+            self._previous = came
+            raise TransferError(f"its MD5 is {came} instead of {md5}: copy it to the store again")
         self._no_md5.add(bucket)
         return False
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_batch.audio.front_end import FRONT_END
-from ser_batch.corpora.joining import voices
+from ser_batch.corpora.joining import qualified_speakers
 from ser_batch.evaluation.familiar_speakers import taught_voices
 from ser_batch.model.bundle import NETWORK_FILE, SCHEMA_VERSION, sha256_of
 from ser_batch.training.options import LargeArchitecture
@@ -145,7 +145,7 @@ def _described(part: str, task: Task, speakers: dict[str, list[str]]) -> str:
         return f"{who}, by whom the training was stopped: somewhat flattering"
     if part == "train":
         return f"{who}: the very clips that were trained on, which says nothing about others"
-    known = voices(table.corpus, set(speakers[part])) & (
+    known = qualified_speakers(table.corpus, set(speakers[part])) & (
         taught_voices(task.start.card) if task.start else set()
     )
     if known:

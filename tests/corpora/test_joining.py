@@ -81,9 +81,9 @@ def test_a_label_that_the_mapping_names_is_kept_though_one_corpus_alone_has_it(s
 
 
 def test_nothing_left_and_unlike_corpora_are_refused(studio, stage):
-    with pytest.raises(SerBatchError, match="No clip is left: studio: 8 clips of angry left out"):
+    with pytest.raises(SerBatchError, match=r"no clip is left \(studio: 8 clips of angry left out"):
         join([studio], dict.fromkeys(studio.labels, ""), only_shared=True)
-    with pytest.raises(SerBatchError, match=r"different noise reductions \(studio off, stage gate\)"):
+    with pytest.raises(SerBatchError, match=r"different noise reduction \(studio off, stage gate\)"):
         join([studio, replace(stage, denoise="gate")], {}, only_shared=False)
 
 

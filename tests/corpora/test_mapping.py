@@ -23,7 +23,7 @@ def test_words_of_a_file_are_brought_to_one_spelling(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("calm,neutral\n", "must name the columns from,to"),
+        ("calm,neutral\n", "no columns from,to"),
         ("from,to\nfear,sad\nfearful,angry\n", "fearful is mapped twice"),
     ],
 )

@@ -298,7 +298,7 @@ def test_without_a_speaker_each_file_of_a_csv_is_its_own(tmp_path: Path) -> None
         ("", "file,label"),
         ("file,label\na.wav,sad\nb.wav,\n", "line 3: a file and a label"),
         ("file,label\na.wav,sad\na.wav,happy\n", "line 3: .* sad, now as happy"),
-        ("file,label\nx.wav,sad\ny.wav,happy\n", "none of the 2 files"),
+        ("file,label\nx.wav,sad\ny.wav,happy\n", "none of the 2 listed files"),
         ("file,label\na.wav,sad\nb.wav,sadness\n", "all 2 clips are labelled sad"),
         ('file,label\n"a.wav,sad\n', "not valid CSV"),
     ],
@@ -332,7 +332,7 @@ def test_a_path_that_is_no_corpus(tmp_path: Path) -> None:
     plant(tmp_path, "a.wav")
     with pytest.raises(SerBatchError, match=r"gone: no such"):
         read_corpus(tmp_path / "gone")
-    with pytest.raises(SerBatchError, match=r"a\.wav: a corpus is a folder"):
+    with pytest.raises(SerBatchError, match=r"a\.wav: not a corpus"):
         read_corpus(tmp_path / "a.wav")
 
 

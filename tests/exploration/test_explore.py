@@ -91,7 +91,7 @@ def test_a_corpus(corpus, tmp_path):
     page = Page(out / "index.html")
     assert page.open == []
     assert "8 clips · 2 labels · 2 speakers" in page.text
-    assert "5 clips look broken" in page.text
+    assert "5 clips have problems" in page.text
     assert "1 file was left out" in page.text
     assert "happy/anna_1 · speaker anna" in page.text
     assert "sad/anna_1 · speaker anna" in page.text
@@ -144,15 +144,14 @@ def test_labels_names_and_headers_alone(corpus, tmp_path):
 def test_a_seed_draws_and_repeats(corpus):
     from ser_batch.audio.quality import measure
     from ser_batch.corpora.read import read_corpus
-    from ser_batch.exploration.material import Material
+    from ser_batch.exploration.clip_table import ClipTable
 
     found = read_corpus(corpus)
-    material = Material(found, [measure(clip.path) for clip in found.clips])
+    table = ClipTable(found, [measure(clip.path) for clip in found.clips])
     names = {
-        seed: [found.clips[row].name for row in material.candidates("sad", seed)]
-        for seed in (None, 0, 1, 2, 3)
+        seed: [found.clips[row].name for row in table.candidates("sad", seed)] for seed in (None, 0, 1, 2, 3)
     }
-    assert names[None] == [found.clips[row].name for row in material.candidates("sad", None)]
+    assert names[None] == [found.clips[row].name for row in table.candidates("sad", None)]
     assert names[None][:2] == ["sad/anna_1", "sad/ben_1"]
     assert all(
         set(first[:2]) == {"sad/anna_1", "sad/ben_1"} for first in names.values()
@@ -170,7 +169,7 @@ def test_a_corpus_of_broken_files_alone(tmp_path):
 
 
 def test_what_cannot_be_done_is_said(corpus, tmp_path):
-    with pytest.raises(SerBatchError, match="leaves no clip"):
+    with pytest.raises(SerBatchError, match="leaves out all clips"):
         ser_batch.explore(corpus, tmp_path / "out", labels={"happy": "", "sad": ""})
     (tmp_path / "file").touch()
     with pytest.raises(SerBatchError, match="choose another with -o"):

@@ -1,11 +1,11 @@
-"""The pictures of a corpus, as PNG files."""
+"""Plots of a corpus, as PNG files."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ser_batch.audio import features
@@ -16,47 +16,38 @@ Grid = Mapping[str, Array]
 
 DPI = 100
 BLUE = "#0072b2"  # of Okabe and Ito's palette
-LEVELS, SIGNED = "magma", "PuOr_r"  # even steps and two signs with any colour vision
+LEVELS, SIGNED = "magma", "PuOr_r"  # readable with any colour vision
 MOST_BARS = 30
-HISTOGRAM = 9  # its height in bars
+HISTOGRAM = 9  # height of a histogram, in bars
 KILOHERTZ = (0, 0.5, 1, 2, 4, 8)
 
 
-def save_counts(counts: Mapping[str, Mapping[str, Counter[str]]], path: Path) -> None:
-    """Bars of the clips by each attribute; of more than 30 values a histogram: of numbers, or of the values' counts."""
+def save_counts(counts: Mapping[str, "pd.Series[int]"], path: Path) -> None:
+    """Draw the number of clips by each attribute: bars, or a histogram of the numbers for more than 30 values."""
     columns = min(3, len(counts))
     rows = -(-len(counts) // columns)
     sizes = [len(values) if len(values) <= MOST_BARS else HISTOGRAM for values in counts.values()]
     bars = [max(3, *sizes[k : k + columns]) for k in range(0, len(sizes), columns)]
     heights = [0.6 + 0.19 * count for count in bars]
     figure, grid = _subplots(rows, columns, (10, sum(heights)), height_ratios=heights)
-    for k, (axes, (name, values)) in enumerate(zip(grid.flat, counts.items(), strict=False)):
-        totals = [by_label.total() for by_label in values.values()]
+    for k, (axes, (name, clips)) in enumerate(zip(_used(grid, len(counts)), counts.items(), strict=True)):
         axes.set_title(name.replace("_", " "), fontsize=10)
-        if len(values) > MOST_BARS and name != "speaker" and all(map(str.isdecimal, values)):
-            axes.hist([int(value) for value in values], weights=totals, bins=20, color=BLUE)
-            axes.set_ylabel("clips", fontsize=8)
-        elif len(values) > MOST_BARS:
-            axes.hist(totals, bins=20, color=BLUE)
-            axes.set_xlabel(f"clips of each of {len(values):,}", fontsize=8)
-        else:
-            # by place, since different values may be drawn alike
-            drawn = axes.barh(range(len(values)), totals, color=BLUE, height=0.7)
-            axes.bar_label(drawn, [f" {total:,}" for total in totals], fontsize=8)
-            axes.set_yticks(range(len(values)), [_plain(value) for value in values])
-            axes.set_xticks([])
-            axes.set(xlim=(0, max(totals) * 1.25), ylim=(bars[k // columns] - 0.4, -0.6))
-            axes.spines[["left", "bottom"]].set_visible(False)
-    for axes in list(grid.flat)[len(counts) :]:
-        axes.set_axis_off()
+        if len(clips) > MOST_BARS:
+            axes.hist(clips, bins=20, color=BLUE)
+            axes.set_xlabel(f"clips of each of {len(clips):,}", fontsize=8)
+            continue
+        # by position, since different values may look alike
+        drawn = axes.barh(range(len(clips)), clips, color=BLUE, height=0.7)
+        axes.bar_label(drawn, [f" {each:,}" for each in clips], fontsize=8)
+        axes.set_yticks(range(len(clips)), [_plain(value) for value in clips.index])
+        axes.set_xticks([])
+        axes.set(xlim=(0, clips.max() * 1.25), ylim=(bars[k // columns] - 0.4, -0.6))
+        axes.spines[["left", "bottom"]].set_visible(False)
     _save(figure, path)
 
 
-def save_spread(figures: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
-    """Each figure (`duration, s` …) as a histogram; by label the median, the middle half, and 5 to 95 %.
-
-    Of more than 30 labels, the first are shown.
-    """
+def save_distributions(figures: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
+    """Draw each figure (`duration, s` …) as a histogram, and as a box plot of each label (whiskers: 5 and 95 %)."""
     height = 0.6 + 0.22 * min(MOST_BARS, max(map(len, figures.values())))
     size = (1 + 3.2 * len(figures), 2 + height)
     figure, grid = _subplots(2, len(figures), size, height_ratios=[2, height], sharex="col")
@@ -64,24 +55,20 @@ def save_spread(figures: Mapping[str, Mapping[str, Sequence[float]]], path: Path
         top.hist([value for values in by_label.values() for value in values], bins=40, color=BLUE)
         top.set_ylabel("clips", fontsize=8)
         labels = list(by_label)[:MOST_BARS]
-        places = range(len(labels))
-        of_labels = [np.percentile(by_label[label], (5, 25, 50, 75, 95)) for label in labels]
-        least, low, median, high, most = np.transpose(of_labels)
-        bottom.hlines(places, least, most, color=BLUE, linewidth=1)
-        bottom.hlines(places, low, high, color=BLUE, linewidth=6)
-        bottom.plot(median, places, "o", color="white", markeredgecolor="black", markersize=5)
-        bottom.set_yticks(places, [_plain(label) for label in labels])
-        bottom.set_ylim(len(labels) - 0.5, -0.5)
+        boxes = [by_label[label] for label in labels]
+        bottom.boxplot(boxes, orientation="horizontal", whis=(5, 95), showfliers=False)
+        bottom.set_yticks(range(1, len(labels) + 1), [_plain(label) for label in labels])
+        bottom.invert_yaxis()
         bottom.set_xlabel(name, fontsize=9)
     _save(figure, path)
 
 
 def save_example(columns: Mapping[str, tuple[Array | None, Array]], path: Path) -> None:
-    """A clip, in a column as it is and in one after noise reduction: waveform, spectrogram, log-mel, MFCC.
+    """Draw waveform, spectrogram, log-mel and MFCC of versions of a clip, a column each.
 
     Args:
-        columns: title to audio, float32 `[n]` or None, and log-mel, `[188, 128]` in dB.
-        path: of the picture.
+        columns: from title to audio, float32 `[n]` or None, and log-mel, `[188, 128]` in dB.
+        path: the PNG file.
     """
     has_audio = all(samples is not None for samples, _ in columns.values())
     rows = 4 if has_audio else 2
@@ -96,7 +83,7 @@ def save_example(columns: Mapping[str, tuple[Array | None, Array]], path: Path) 
             level = 10 * np.log10(np.maximum(power / max(power.max(), 1e-30), 10 ** (FLOOR_DB / 10)))
             spectrum = _draw(axes[1], level, 8)
         mel = _draw_mel(axes[-2], bands)
-        mfcc = _draw(axes[-1], coefficients[title], N_MELS, SIGNED, (-most, most))
+        mfcc = _draw(axes[-1], coefficients[title], N_MELS, SIGNED, -most, most)
         axes[-1].set_xlabel("s")
     named = {"waveform": None, "spectrogram, kHz": None, "log-mel, kHz": mel, "MFCC": mfcc}
     if has_audio:
@@ -109,7 +96,7 @@ def save_example(columns: Mapping[str, tuple[Array | None, Array]], path: Path) 
 
 
 def save_waveforms(changes: Grid, path: Path) -> None:
-    """A row for each: its waveform, and its log-mel."""
+    """Draw waveform and log-mel of versions of a clip, a row each."""
     figure, grid = _subplots(len(changes), 2, (10, 1.45 * len(changes)), sharex=True, sharey="col")
     for (left, right), (name, samples) in zip(grid, changes.items(), strict=True):
         _draw_wave(left, samples)
@@ -121,14 +108,12 @@ def save_waveforms(changes: Grid, path: Path) -> None:
 
 
 def save_log_mels(spectrograms: Grid, path: Path) -> None:
-    """Log-mel spectrograms beside each other, three in a row, on one scale."""
+    """Draw log-mel spectrograms on one scale, three in a row."""
     rows = -(-len(spectrograms) // 3)
     figure, grid = _subplots(rows, 3, (10, 0.4 + 1.7 * rows), sharex=True, sharey=True)
-    for axes, (name, bands) in zip(grid.flat, spectrograms.items(), strict=False):
+    for axes, (name, bands) in zip(_used(grid, len(spectrograms)), spectrograms.items(), strict=True):
         image = _draw_mel(axes, bands)
         axes.set_title(_plain(name), fontsize=9)
-    for axes in list(grid.flat)[len(spectrograms) :]:
-        axes.set_axis_off()
     figure.colorbar(image, ax=grid, pad=0.01, aspect=30, label="dB")
     figure.supxlabel("s", fontsize=9)
     figure.supylabel("kHz", fontsize=9)
@@ -149,35 +134,25 @@ def _draw_mel(axes: Any, bands: Array) -> Any:
 
 
 def _draw(
-    axes: Any,
-    cells: Array,
-    top: float,
-    colours: str = LEVELS,
-    limits: tuple[float, float] = (FLOOR_DB, 0),
+    axes: Any, cells: Array, top: float, colours: str = LEVELS, lowest: float = FLOOR_DB, highest: float = 0
 ) -> Any:
-    """Frames × rows as a picture from 0 to `top`, over time; frames that a crop took away stay blank."""
+    """Draw `[frames, rows]` over time, from 0 to `top`; frames that a crop took away stay grey."""
     axes.set_facecolor("#dddddd")
-    seconds = len(cells) * HOP / SAMPLE_RATE
+    extent = (0, len(cells) * HOP / SAMPLE_RATE, 0, top)
     image = axes.imshow(
-        cells.T,
-        origin="lower",
-        aspect="auto",
-        extent=(0, seconds, 0, top),
-        cmap=colours,
-        vmin=limits[0],
-        vmax=limits[1],
+        cells.T, colours, aspect="auto", vmin=lowest, vmax=highest, origin="lower", extent=extent
     )
     axes.set_xlim(0, WINDOW_SECONDS)
     return image
 
 
 def _plain(text: str) -> str:
-    """A name as matplotlib draws it: short, and with no formula in it."""
+    """Shorten a name for matplotlib, and escape `$`, which begins a formula."""
     return (text if len(text) <= 24 else text[:23] + "…").replace("$", r"\$") or "–"
 
 
 def _subplots(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Any, NDArray[Any]]:
-    # a figure made without pyplot needs no display and touches no global state
+    # A figure made without pyplot needs no display and changes no global state.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -188,6 +163,13 @@ def _subplots(rows: int, columns: int, size: tuple[float, float], **options: Any
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     return figure, grid
+
+
+def _used(grid: NDArray[Any], count: int) -> list[Any]:
+    """Return the first axes of a grid, and hide the others."""
+    for axes in grid.flat[count:]:
+        axes.set_axis_off()
+    return list(grid.flat[:count])
 
 
 def _save(figure: Any, path: Path) -> None:
