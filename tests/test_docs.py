@@ -48,6 +48,14 @@ def test_links_lead_somewhere(page):
             assert parts.fragment in anchors(file), target
 
 
+def test_paths_in_the_architecture_exist():
+    page = (DOCS / "architecture.md").read_text()
+    paths = set(re.findall(r"(?<![\w./-])(?:[a-z_]+/)+(?:\w+\.[a-z]+)?", page))
+    assert len(paths) > 50
+    places = (ROOT, ROOT / "ser_batch")
+    assert [path for path in sorted(paths) if not any((place / path).exists() for place in places)] == []
+
+
 def test_figures_are_those_of_the_cards():
     specification = importlib.util.spec_from_file_location("make_figures", DOCS / "make_figures.py")
     script = importlib.util.module_from_spec(specification)
