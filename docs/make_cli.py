@@ -18,7 +18,7 @@ and completion by the shell.
 def reference() -> Iterator[str]:
     """The page, paragraph by paragraph."""
     yield HEAD
-    group = click.Context(main, info_name="ser-batch")
+    group = main.make_context("ser-batch", [], resilient_parsing=True)
     for name in main.list_commands(group):
         command = main.get_command(group, name)
         assert command

@@ -33,11 +33,7 @@ class Annotator:
     """
 
     def __init__(
-        self,
-        model: PathLike = "crema-d",
-        denoise: str | None = None,
-        window: float = 3.0,
-        hop: float = 1.5,
+        self, model: PathLike = "crema-d", denoise: str | None = None, window: float = 3.0, hop: float = 1.5
     ):
         """Load a model.
 

@@ -73,7 +73,7 @@ def _shown(error: BaseException) -> click.ClickException:
 
 @click.group(
     cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     epilog="Example: ser-batch annotate recordings -o annotations",
 )
 @click.version_option(__version__, prog_name="ser-batch")

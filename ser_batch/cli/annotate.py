@@ -16,7 +16,6 @@ from ser_batch.cli.config import configurable
     "--output",
     type=click.Path(),
     default="annotations",
-    show_default=True,
     metavar="DIR|-",
     help="Folder for the tables (made if missing) or its URL; `-` streams rows to stdout as JSON lines.",
 )
@@ -26,7 +25,7 @@ from ser_batch.cli.config import configurable
     metavar="DIR",
     help="Local folder for the tables while -o is a URL; by default in the user's cache.",
 )
-@shared.formats(default=("csv",), show_default=True, help="Format of the tables, repeatable.")
+@shared.formats(default=("csv",), help="Format of the tables, repeatable.")
 @click.option(
     "--merge-consecutive", is_flag=True, help="Merge consecutive segments that have the same label."
 )
@@ -46,18 +45,12 @@ from ser_batch.cli.config import configurable
 )
 @shared.model
 @click.option(
-    "--window",
-    type=float,
-    default=3.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Length of a segment, at most the model's.",
+    "--window", type=float, default=3.0, metavar="SECONDS", help="Length of a segment, at most the model's."
 )
 @click.option(
     "--hop",
     type=float,
     default=1.5,
-    show_default=True,
     metavar="SECONDS",
     help="Time from the start of a segment to the start of the next.",
 )
@@ -85,7 +78,6 @@ from ser_batch.cli.config import configurable
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=60.0,
-    show_default=True,
     metavar="SECONDS",
     help="Longest time without a new window before a file fails; half a second for each megabyte is added.",
 )

@@ -37,7 +37,6 @@ OPTIONS = (
         "--ray-cpus-per-actor",
         type=click.FloatRange(min=0, min_open=True),
         default=1.0,
-        show_default=True,
         metavar="CPUS",
         help="CPUs that each actor reserves.",
     ),

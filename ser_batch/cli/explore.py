@@ -10,21 +10,12 @@ from ser_batch.cli import shared
 
 @click.command(epilog="Example: ser-batch explore CREMA-D -o explored --open")
 @shared.corpus
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default="explored",
-    show_default=True,
-    metavar="DIR",
-    help="Folder for the page with its pictures, sounds and tables.",
-)
+@shared.output_folder(default="explored", help="Folder for the page with its pictures, sounds and tables.")
 @shared.labels
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Draw other examples by this seed.")
 @click.option(
     "--check/--no-check",
     default=True,
-    show_default=True,
     help="Decode every clip to find broken ones, or read only the headers.",
 )
 @shared.jobs

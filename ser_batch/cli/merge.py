@@ -9,13 +9,7 @@ from ser_batch.cli import shared
 
 @click.command(epilog="Example: ser-batch merge annotations")
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder for the tables; by default DIR, if there is only one.",
-)
+@shared.output_folder(help="Folder for the tables; by default DIR, if there is only one.")
 @shared.formats(help="Format of the tables, repeatable; by default the formats of the shards.")
 @click.option("--allow-missing", is_flag=True, help="Leave out missing or incomplete shards; exit code 3.")
 @click.option("--any-root", is_flag=True, help="Accept shards that had the same archive at different paths.")

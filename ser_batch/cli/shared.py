@@ -1,6 +1,7 @@
 """Arguments and options that several commands share, as decorators."""
 
 from functools import partial
+from pathlib import Path
 
 import click
 
@@ -14,11 +15,13 @@ model = click.option(
     "--model",
     type=click.Path(),  # for completion by the shell
     default="crema-d",
-    show_default=True,
     metavar="NAME|DIR",
     help="Name of a bundled model (see `ser-batch models`), or the folder of a model.",
 )
 formats = partial(click.option, "-f", "--format", "formats", type=click.Choice(FORMATS), multiple=True)
+output_folder = partial(
+    click.option, "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR"
+)
 jobs = click.option(
     "-j",
     "--jobs",

@@ -6,11 +6,8 @@ const { labels, totals, run } = data;
 const kinds = [...data.kinds, "failed"];
 const FAILED = kinds.length - 1;
 
-// The palette of Okabe and Ito, distinct for every colour vision. From the ninth label on, colours repeat with a hatch.
+// The palette of Okabe and Ito, distinct for every colour vision. From the ninth label on, colours repeat, with dashes.
 const PALETTE = ["#d55e00", "#009e73", "#cc79a7", "#e69f00", "#999999", "#0072b2", "#56b4e9", "#f0e442"];
-// Hatches for segments that are too narrow for a letter: 8 × 8 pixels, one byte for each row.
-const HATCHES = ["1122448811224488", "8000080080000800", "8844221188442211", "ff000000ff000000",
-  "0000000000000000", "8888888888888888", "aa55aa55aa55aa55", "ff888888ff888888"];
 
 const byId = (id) => document.getElementById(id);
 const percent = (share) => `${Math.round(share * 100)}\u00a0%`;
@@ -314,29 +311,20 @@ function paint(canvas, file, width, height) {
     if (kinds[kind] === "silent") continue;
     const left = edge(segments, first) * scale, right = edge(segments, end) * scale;
     const letter = pen.measureText(letters[kind]).width + 6, fits = right - left > letter;
-    if (!fits || (kind >= PALETTE.length && kind < labels.length)) {
-      const from = fits ? left + letter : left;
-      pen.fillStyle = hatch(pen, kind);
-      pen.fillRect(from, height * 0.6, right - from, height * 0.4);
+    if (!fits || (kind >= PALETTE.length && kind < labels.length)) { // a pattern of dashes for each label
+      pen.setLineDash([1 + 2 * (kind % 4), 2 + 2 * (kind >> 2)]);
+      pen.strokeStyle = inks[kind];
+      pen.lineWidth = 4;
+      pen.beginPath();
+      pen.moveTo(fits ? left + letter : left, height - 4);
+      pen.lineTo(right, height - 4);
+      pen.stroke();
     }
     if (fits) {
       pen.fillStyle = inks[kind];
       pen.fillText(letters[kind], left + 4, height - 3);
     }
   }
-}
-
-const hatches = new Map();
-function hatch(pen, kind) {
-  if (!hatches.has(kind)) {
-    const tile = element("canvas", { width: 8, height: 8 }), dots = tile.getContext("2d");
-    dots.fillStyle = inks[kind];
-    const bytes = HATCHES[kind % HATCHES.length].match(/../g).map((byte) => parseInt(byte, 16));
-    for (const [y, byte] of bytes.entries())
-      for (let x = 0; x < 8; x++) if (byte >> x & 1) dots.fillRect(x, y, 1, 1);
-    hatches.set(kind, pen.createPattern(tile, "repeat"));
-  }
-  return hatches.get(kind);
 }
 
 // The figures of the segment under the mouse or the keyboard cursor.
