@@ -89,25 +89,25 @@ def _concatenate(tables: Sequence[FeatureTable]) -> FeatureTable:
     # Names of clips stay unique even if two corpora have the same name.
     titles = [f"{name}-{i + 1}" if (i := corpora[:n].count(name)) else name for n, name in enumerate(corpora)]
     several = len(set(corpora)) > 1
-    paths = [path for table in tables for path in table.paths]
     columns = dict.fromkeys(name for table in tables for name in table.attributes)
     attributes = {
         name: [value for table in tables for value in table.attributes.get(name, [""] * len(table))]
         for name in columns
     }
+    attributes["corpus"] = [table.corpus for table in tables for _ in table.names]
     return FeatureTable(
         corpus=" + ".join(dict.fromkeys(corpora)),
         front_end=tables[0].front_end,
-        names=[
-            f"{title}/{name}" for table, title in zip(tables, titles, strict=True) for name in table.names
-        ],
+        names=[f"{title}/{each}" for table, title in zip(tables, titles, strict=True) for each in table.names],
         labels=[label for table in tables for label in table.labels],
         speakers=[
             f"{table.corpus}/{each}" if several else each for table in tables for each in table.speakers
         ],
         levels=np.concatenate([table.levels for table in tables]),
         frames=np.concatenate([table.frames for table in tables]),
-        attributes={**attributes, "corpus": [table.corpus for table in tables for _ in table.names]},
+        attributes=attributes,
         denoise=tables[0].denoise,
-        paths=paths if all(table.paths for table in tables) else [],
+        paths=[path for table in tables for path in table.paths]
+        if all(table.paths for table in tables)
+        else [],
     )

@@ -103,20 +103,18 @@ def _remarks(table: ClipTable) -> Iterator[str]:
 
 def _counts(table: ClipTable, folder: Path) -> Iterator[str]:
     yield "<h2>Counts, durations and levels</h2>"
-    head = ["Label", "Clips", "Share", "Speakers", "Minutes", "Median, s", "Median level, dB"]
-    lines = [
-        [
-            str(label),
-            f"{len(clips):,}",
-            f"{len(clips) / len(table.readable):.1%}",
-            f"{clips['speaker'].nunique():,}" if table.corpus.speakers_known else "–",
-            f"{clips['duration'].sum() / 60:.1f}",
-            _number(clips["duration"].median(), 2),
-            _number(clips["rms_db"].median(), 1),
-        ]
-        for label, clips in table.readable.groupby("label")
-    ]
-    yield _table("Labels", head, lines, " class=number")
+    labels = table.readable.groupby("label")
+    summary = pd.DataFrame(
+        {
+            "Clips": labels.size(),
+            "Share, %": (labels.size() / len(table.readable) * 100).round(1),
+            "Speakers": labels["speaker"].nunique() if table.corpus.speakers_known else "–",
+            "Minutes": (labels["duration"].sum() / 60).round(1),
+            "Median, s": labels["duration"].median().round(2),
+            "Median level, dB": labels["rms_db"].median().round(1),
+        }
+    )
+    yield _table("Labels", summary.reset_index(names="Label"), "numbers")
     # An attribute with a value of its own for each clip, such as a number, is no group.
     groups = {name: each for name, each in table.counts.items() if 1 < len(each) < len(table.readable)}
     if groups:
@@ -159,9 +157,10 @@ def _problems(table: ClipTable) -> Iterator[str]:
             "the same samples as an earlier clip, or are clipped: more than 0.1 % of the samples at full scale.</p>"
         )
     pairs = zip(table.corpus.clips, table.problems, strict=True)
-    found = [[clip.name, clip.label, problem] for clip, problem in pairs if problem]
+    found = [(clip.name, clip.label, problem) for clip, problem in pairs if problem]
     if found:
-        yield _table("Clips with problems", ["Clip", "Label", "Problem"], found[:MOST_LINES])
+        columns = ["Clip", "Label", "Problem"]
+        yield _table("Clips with problems", pd.DataFrame(found[:MOST_LINES], columns=columns, dtype=object))
     if len(found) > MOST_LINES:
         yield f'<p>{len(found) - MOST_LINES:,} more are in <a href="clips.csv">clips.csv</a>.</p>'
     if not found:
@@ -215,10 +214,11 @@ def _augmentations(example: Example, folder: Path, seed: int) -> Iterator[str]:
     yield "of five draws of each augmentation, the one with the largest effect.</p>"
     if example.samples is not None:
         waves = examples.augmented_waveforms(example.samples, seed)
-        plots.save_waveforms(waves, folder / "augmented-waveforms.png")
+        log_mels = {name: features.log_mel(wave) for name, wave in waves.items()}
+        plots.save_log_mels(log_mels, folder / "augmented-waveforms.png")
         yield "<h3>Waveforms: <code>train --augment waveform</code></h3>"
         yield _sounds(waves, folder, "augmented")
-        yield _figure("augmented-waveforms.png", f"Waveform and log-mel of the example: {', '.join(waves)}")
+        yield _figure("augmented-waveforms.png", f"Log-mel of the example: {', '.join(waves)}")
     drawn = examples.augmented_spectrograms(example.log_mel, example.frames, seed)
     plots.save_log_mels(drawn, folder / "augmented-spectrograms.png")
     yield "<h3>Spectrograms: <code>train</code>, by default</h3>"
@@ -245,14 +245,10 @@ def _figure(file: str, alt: str, caption: str = "") -> str:
     return f'<figure><img src="{file}" alt="{_text(alt)}" loading=lazy>{said}</figure>'
 
 
-def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
-    """A table that scrolls on its own; `kind` is the class attribute of all columns but the first."""
-    top = "".join(f"<th scope=col{kind if k else ''}>{cell}</th>" for k, cell in enumerate(head))
-    lines = (
-        "<tr>" + "".join(f"<td{kind if k else ''}>{_text(cell)}</td>" for k, cell in enumerate(row)) + "</tr>"
-        for row in rows
-    )
-    table = f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+def _table(title: str, rows: pd.DataFrame, kind: str = "") -> str:
+    """An HTML table that scrolls on its own; `kind` is its class."""
+    with pd.option_context("display.max_colwidth", None):
+        table = rows.to_html(index=False, border=0, classes=kind, na_rep="–", justify="unset")
     # focusable, so that the keyboard can scroll it in a small window
     return f'<div class=wide role=region aria-label="{title}" tabindex=0>{table}</div>'
 
@@ -282,10 +278,6 @@ def _listed(counts: pd.DataFrame) -> str:
     if len(counts) > plots.MOST_BARS:
         return f"{len(counts):,} values"
     return ", ".join(f"{value or '–'} {by_label.sum():,}" for value, by_label in counts.iterrows())
-
-
-def _number(value: float, decimals: int) -> str:
-    return "–" if pd.isna(value) else f"{value:.{decimals}f}"
 
 
 def _counted(number: int, one: str, many: str) -> str:

@@ -78,7 +78,8 @@ def save_example(columns: Mapping[str, tuple[Array | None, Array]], path: Path) 
     for axes, (title, (samples, bands)) in zip(grid.T, columns.items(), strict=True):
         axes[0].set_title(title, fontsize=10)
         if samples is not None:
-            _draw_wave(axes[0], samples)
+            seconds = np.arange(len(samples)) / SAMPLE_RATE
+            axes[0].plot(seconds, samples, color=BLUE, linewidth=0.4, rasterized=True)
             power = features.power_spectrogram(samples)
             level = 10 * np.log10(np.maximum(power / max(power.max(), 1e-30), 10 ** (FLOOR_DB / 10)))
             spectrum = _draw(axes[1], level, 8)
@@ -95,18 +96,6 @@ def save_example(columns: Mapping[str, tuple[Array | None, Array]], path: Path) 
     _save(figure, path)
 
 
-def save_waveforms(changes: Grid, path: Path) -> None:
-    """Draw waveform and log-mel of versions of a clip, a row each."""
-    figure, grid = _subplots(len(changes), 2, (10, 1.45 * len(changes)), sharex=True, sharey="col")
-    for (left, right), (name, samples) in zip(grid, changes.items(), strict=True):
-        _draw_wave(left, samples)
-        left.set_ylabel(name)
-        _draw_mel(right, features.log_mel(samples))
-    for axes in grid[-1]:
-        axes.set_xlabel("s")
-    _save(figure, path)
-
-
 def save_log_mels(spectrograms: Grid, path: Path) -> None:
     """Draw log-mel spectrograms on one scale, three in a row."""
     rows = -(-len(spectrograms) // 3)
@@ -118,11 +107,6 @@ def save_log_mels(spectrograms: Grid, path: Path) -> None:
     figure.supxlabel("s", fontsize=9)
     figure.supylabel("kHz", fontsize=9)
     _save(figure, path)
-
-
-def _draw_wave(axes: Any, samples: Array) -> None:
-    axes.plot(np.arange(len(samples)) / SAMPLE_RATE, samples, color=BLUE, linewidth=0.4, rasterized=True)
-    axes.set_xlim(0, WINDOW_SECONDS)
 
 
 def _draw_mel(axes: Any, bands: Array) -> Any:
