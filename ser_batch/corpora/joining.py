@@ -98,7 +98,9 @@ def _concatenate(tables: Sequence[FeatureTable]) -> FeatureTable:
     return FeatureTable(
         corpus=" + ".join(dict.fromkeys(corpora)),
         front_end=tables[0].front_end,
-        names=[f"{title}/{each}" for table, title in zip(tables, titles, strict=True) for each in table.names],
+        names=[
+            f"{title}/{each}" for table, title in zip(tables, titles, strict=True) for each in table.names
+        ],
         labels=[label for table in tables for label in table.labels],
         speakers=[
             f"{table.corpus}/{each}" if several else each for table in tables for each in table.speakers
