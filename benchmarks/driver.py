@@ -169,9 +169,9 @@ def a_file(began: tuple[float, float], ended: tuple[float, float], files: int) -
     return {"wall": (ended[0] - began[0]) / files, "CPU": (ended[1] - began[1]) / files}
 
 
-def instant(pipe: Connection, settings: Settings, parent: int) -> None:
+def instant(pipe: Connection, settings: Settings) -> None:
     """The life of a worker process that annotates in no time."""
-    processes.exit_with_parent(parent)
+    processes.exit_with_parent()
     answer = made_up(int(os.environ["WINDOWS"]))
     pipe.send(None)
     with suppress(EOFError):

@@ -1,1 +1,1 @@
-"""Running the pipeline over many files: worker, processes, journal, tables."""
+"""The engines that annotate files: worker processes of this machine, or a Ray cluster."""

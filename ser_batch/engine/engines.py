@@ -1,4 +1,4 @@
-"""Which engine does the work: processes of this machine, or a cluster."""
+"""Selection of the engine that annotates files: processes of this machine, or a Ray cluster."""
 
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
@@ -16,7 +16,7 @@ Engine = Callable[
 
 
 def select_engine(options: Options) -> Engine:
-    """The engine that was asked for; it is called as `ser_batch.engine.pool.annotate` is.
+    """Return the engine for the options; its arguments are those of `ser_batch.engine.pool.annotate`.
 
     Raises:
         UsageError: Ray is not installed.
@@ -26,5 +26,5 @@ def select_engine(options: Options) -> Engine:
     try:
         from ser_batch.engine.ray import engine
     except ModuleNotFoundError as error:
-        raise UsageError(f"--ray needs Ray ({error}): pip install 'ser-batch[ray]'") from error
+        raise UsageError(f"--ray: Ray is not installed ({error}): pip install 'ser-batch[ray]'") from error
     return partial(engine.annotate, options)

@@ -1,4 +1,4 @@
-"""The options of one run of `annotate`, and the settings that change a result."""
+"""The options of a run of `annotate`, and the settings that change a result."""
 
 import math
 from collections.abc import Sequence
@@ -9,8 +9,12 @@ from ser_batch.audio.front_end import WINDOW_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class RowOptions:
-    """How results are shown, which changes none of them: neighbours of one label joined, labels left out that are
-    less probable than `min_confidence`, and the `top_k` labels of each row.
+    """Options that shape the rows of the tables, but not the stored results.
+
+    Attributes:
+        merge_consecutive: join neighbouring segments of the same label.
+        min_confidence: give no label below this probability.
+        top_k: number of labels in each row.
     """
 
     merge_consecutive: bool = False
@@ -20,7 +24,7 @@ class RowOptions:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `annotate` was asked for. Times in seconds; None: as the model's card says, or all cores."""
+    """The options of `annotate`. Times in seconds; None means: as the model's card says, or all cores."""
 
     model: str = "crema-d"
     window: float = WINDOW_SECONDS
@@ -37,11 +41,11 @@ class Options:
     max_failures: int | None = None
     fail_fast: bool = False
     shard: str | None = None
-    work_dir: str | None = None  # for the local copies of outputs in a store
+    work_dir: str | None = None  # local copies of an output folder in a store
     ray: str | None = None  # address of a cluster, or `local` for a private one
     ray_actors: int | None = None
     ray_cpus_per_actor: float = 1.0
-    ray_runtime_env: str | None = None  # JSON, or a file of it
+    ray_runtime_env: str | None = None  # JSON, or the path of a JSON file
     ray_ship_files: bool = False
     merge_consecutive: bool = False
     min_confidence: float = 0.0
@@ -54,7 +58,7 @@ class Options:
 
     @property
     def failures_allowed(self) -> float:
-        """How many inputs may fail before the run is stopped."""
+        """Number of inputs that may fail before the run stops."""
         if self.fail_fast:
             return 0
         return math.inf if self.max_failures is None else self.max_failures
@@ -62,7 +66,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that changes a result: the bundle, the window and hop in seconds, the denoise engine."""
+    """Everything that changes a result: path of the bundle, window and hop in seconds, denoise engine."""
 
     model: str
     window: float

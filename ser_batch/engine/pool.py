@@ -1,5 +1,6 @@
 """The local engine: worker processes that take files in chunks, and are replaced when they die or hang."""
 
+import math
 import os
 import signal
 import time
@@ -18,11 +19,10 @@ from ser_batch.inputs.url import is_url
 CHUNK_FILES = 16
 CHUNK_BYTES = 4_000_000
 START_SECONDS = 120.0  # to load the network, from the slowest file system
-STARTS = 3  # how often in a row each worker's place may fail to be filled, in a run that has begun well
-BEAT_SECONDS = 0.2  # between a worker's signs of life
+STARTS = 3  # failed starts in a row that each worker may have, after one has started
+PROGRESS_SECONDS = 0.2  # between two progress messages of a worker
 SECONDS_A_MEGABYTE = 0.5  # beside the timeout: some decoders read a whole file before they give any audio
 MEMORY_LIMIT = 1 << 30  # bytes, beside the loaded model; a file takes some 50 MB, whatever its length
-OUT_OF_MEMORY = 77  # exit code
 
 
 def annotate(
@@ -31,30 +31,30 @@ def annotate(
     jobs: int,
     timeout: float,
     stopped: Callable[[], bool],
-    heard: Callable[[Source, float], None] = lambda source, seconds: None,
+    on_progress: Callable[[Source, float], None] = lambda source, seconds: None,
 ) -> Generator[tuple[Source, Outcome], None, None]:
-    """Annotate files in `jobs` processes, which are started and ended here: see `Pool`."""
+    """Annotate files in `jobs` processes, which start and end here: see `Pool.annotate`."""
     with closing(Pool(settings, jobs, timeout)) as pool:
-        yield from pool.annotate(sources, stopped, heard)
+        yield from pool.annotate(sources, stopped, on_progress)
 
 
 class Pool:
-    """Worker processes, each with one numerical thread, that stay for the next files."""
+    """Worker processes with one numerical thread each; they stay alive from one `annotate` call to the next."""
 
     def __init__(self, settings: Settings, jobs: int, timeout: float):
         """Start the processes.
 
         Args:
-            settings: what the workers are made from.
+            settings: model and options of the workers.
             jobs: number of processes.
-            timeout: seconds that any file may go without giving a window of audio, besides time in proportion to
-                its size.
+            timeout: seconds that a file may take until its next window of audio, beside time in proportion to its
+                size.
         """
         self._settings, self._timeout = settings, timeout
-        self._workers: list[_Process] = []
-        self._failed_starts = self._may_fail = 0
+        self._workers: list[_WorkerProcess] = []
+        self._failed_starts = self._starts_allowed = 0
         try:
-            self._workers.extend(_Process(settings, timeout) for _ in range(jobs))
+            self._workers.extend(_WorkerProcess(settings, timeout) for _ in range(jobs))
         except BaseException:
             self.close()
             raise
@@ -63,39 +63,39 @@ class Pool:
         self,
         sources: Iterable[Source],
         stopped: Callable[[], bool],
-        heard: Callable[[Source, float], None] = lambda source, seconds: None,
+        on_progress: Callable[[Source, float], None] = lambda source, seconds: None,
     ) -> Generator[tuple[Source, Outcome], None, None]:
-        """Annotate files; each comes out exactly once, in the order of completion.
+        """Annotate files; yields each source once with its outcome, in the order of completion.
 
-        A file whose worker dies, or that exceeds its time, is tried once more when all others are done, with
-        nothing else in its worker; then it is a failure. The files behind it are given to another worker.
+        A file whose worker dies, or that exceeds its time, is tried once more at the end, alone in its worker; then
+        it is a failure. The files queued behind it go to another worker.
 
         Args:
-            sources: the files; taken as they are needed.
-            stopped: asked several times a second; once true, the file that each worker is at is finished, and no
-                more: the pool is of no further use.
-            heard: told several times a second how much of a file in work is done, in seconds of audio.
+            sources: the files; consumed as workers need them.
+            stopped: called several times a second; when it returns True, each worker finishes its current file and
+                the pool cannot be used again.
+            on_progress: called several times a second with a file in work and the seconds of audio done in it.
 
         Raises:
             SerBatchError: the workers cannot start.
         """
         new = chunks(sources)
-        again: deque[list[Source]] = deque()  # left behind by a dead worker
-        suspects: deque[Source] = deque()  # what a dead worker was working on
+        requeued: deque[list[Source]] = deque()  # queued behind a file whose worker died
+        suspects: deque[Source] = deque()  # files whose worker died, to be tried alone
         suspected: set[str] = set()
         while True:
-            # those that are known to work come first
+            # started workers first: a start may fail
             for worker in sorted(self._workers, key=lambda worker: not worker.started):
                 if stopped():
-                    worker.forget_queue()
+                    worker.drop_queue()
                     continue
                 while worker.wants_more():
-                    chunk = again.popleft() if again else next(new, None)
+                    chunk = requeued.popleft() if requeued else next(new, None)
                     if chunk is None and suspects and not worker.files:
                         chunk = [suspects.popleft()]
                     if chunk is None:
                         break
-                    worker.give(chunk)
+                    worker.send(chunk)
             if not any(worker.files for worker in self._workers):
                 return
             for i in _ready(self._workers):
@@ -103,16 +103,16 @@ class Pool:
                 done = worker.receive()
                 if done:
                     yield done
-                elif worker.heard and worker.files:
-                    heard(worker.files[0], worker.heard)
+                elif worker.seconds_done and worker.files:
+                    on_progress(worker.files[0], worker.seconds_done)
                 if worker.started:
-                    self._failed_starts, self._may_fail = 0, STARTS * len(self._workers)
+                    self._failed_starts, self._starts_allowed = 0, STARTS * len(self._workers)
                 if not worker.end:
                     continue
-                self._workers[i] = _Process(self._settings, self._timeout)
+                self._workers[i] = _WorkerProcess(self._settings, self._timeout)
                 if not worker.started:
                     self._failed_starts += 1
-                    if self._failed_starts > self._may_fail and not stopped():
+                    if self._failed_starts > self._starts_allowed and not stopped():
                         raise SerBatchError(f"the workers cannot start: {worker.end.message}")
                 elif worker.files:
                     suspect = worker.files.popleft()
@@ -122,16 +122,16 @@ class Pool:
                         suspected.add(suspect.path)
                         suspects.append(suspect)
                 if worker.files:
-                    again.append(list(worker.files))
+                    requeued.append(list(worker.files))
 
     def close(self) -> None:
-        """End the processes at once."""
+        """Kill the processes."""
         for worker in self._workers:
             worker.kill()
 
 
 def chunks(sources: Iterable[Source]) -> Iterator[list[Source]]:
-    """Group files so that a chunk is worth a message but no worker is left with much more than the others."""
+    """Group files into chunks of at most `CHUNK_FILES` files and about `CHUNK_BYTES` bytes."""
     chunk: list[Source] = []
     size = 0
     for source in sources:
@@ -144,67 +144,69 @@ def chunks(sources: Iterable[Source]) -> Iterator[list[Source]]:
         yield chunk
 
 
-def _ready(workers: list["_Process"]) -> list[int]:
-    """Wait a moment for workers that have sent something, died, or run out of time."""
+def _ready(workers: list["_WorkerProcess"]) -> list[int]:
+    """Wait at most 0.2 s for workers that have sent something, have died, or have run out of time."""
     patience = min(0.2, max(0.0, min(worker.deadline for worker in workers) - time.monotonic()))
-    heard = wait([worker.pipe for worker in workers], patience)
+    readable = wait([worker.pipe for worker in workers], patience)
     now = time.monotonic()
-    return [i for i, worker in enumerate(workers) if worker.pipe in heard or worker.deadline <= now]
+    return [i for i, worker in enumerate(workers) if worker.pipe in readable or worker.deadline <= now]
 
 
-class _Process:
-    """A worker process with the files that it was given, in order, and has not yet answered for.
+class _WorkerProcess:
+    """A worker process, as its parent sees it.
 
-    `started` tells whether it has loaded the network; `heard` how many seconds of audio it has done in the first of
-    the files; `end` why the process is no more.
+    Attributes:
+        files: the files sent to it and not yet returned; the first one is in work.
+        started: the network is loaded.
+        seconds_done: seconds of audio done in the first file.
+        end: why the process has ended, if it has.
+        deadline: time of `time.monotonic` at which it is killed.
     """
 
     def __init__(self, settings: Settings, timeout: float):
         self.files: deque[Source] = deque()
         self.started = False
-        self.heard = 0.0
+        self.seconds_done = 0.0
         self.end: Failure | None = None
         self._timeout = timeout
         self.deadline = time.monotonic() + START_SECONDS
-        self.pipe, far_end = processes.SPAWN.Pipe()
-        self._process = processes.SPAWN.Process(
-            target=_serve, args=(far_end, settings, os.getpid()), daemon=True
-        )
+        self.pipe, child_end = processes.SPAWN.Pipe()
+        self._process = processes.SPAWN.Process(target=_serve, args=(child_end, settings), daemon=True)
         self._start()
-        far_end.close()  # so that the pipe ends when the process does
+        child_end.close()  # then the pipe ends when the process does
 
     def _start(self) -> None:
         for pause in (1, 5, 25):
             try:
                 with processes.child_environment(signal.SIGINT, signal.SIGTERM):
                     return self._process.start()
-            except OSError as error:  # the machine has no room for a process: it may have in a while
+            except OSError as error:  # no memory or process number is free now
                 reason = error.strerror
                 time.sleep(pause)
         raise SerBatchError(f"cannot start a process ({reason}): use fewer --jobs")
 
     def wants_more(self) -> bool:
-        """Whether it would soon run out of work; it fetches one object while it is at another."""
+        """Whether its queue is short; with a URL in work, whether there is none to fetch meanwhile."""
         if len(self.files) == 1 and is_url(self.files[0].path):
             return True
         return len(self.files) < CHUNK_FILES // 2 and sum(source.size for source in self.files) < CHUNK_BYTES
 
-    def give(self, chunk: list[Source]) -> None:
-        """Queue files for it."""
+    def send(self, chunk: list[Source]) -> None:
+        """Append files to its queue."""
         idle = not self.files
         self.files.extend(chunk)
-        with suppress(OSError):  # it has just died: `receive` will find out
+        with suppress(OSError):  # it has just died: `receive` finds out
             self.pipe.send([source.path for source in chunk])
         if idle and self.started:
-            self._wind_clock()
+            self._set_deadline()
 
-    def forget_queue(self) -> None:
-        """Expect no answer for the files behind the one that it is at."""
+    def drop_queue(self) -> None:
+        """Expect no result for the files behind the one in work."""
         while len(self.files) > (1 if self.started else 0):
             self.files.pop()
 
     def receive(self) -> tuple[Source, Outcome] | None:
-        """A file with its outcome, if it has sent one; else a sign of life, or `end` is set."""
+        """Read one message; returns a finished file with its outcome, or None. Sets `end` if the process ended."""
         try:
             if not self.pipe.poll():
                 self.end = Failure("worker", "Timeout", "took too long: raise --timeout if the file is sound")
@@ -212,31 +214,30 @@ class _Process:
                 return None
             message = self.pipe.recv()
         except (EOFError, OSError):
-            self.end = self._post_mortem()
+            self.end = self._exit_failure()
             return None
         if isinstance(message, str):
             self.end = Failure("worker", "Start", message)
             return None
         self.started = True
-        self.heard = message if isinstance(message, float) else 0.0
-        answered = message is not None and not isinstance(message, float) and self.files
-        done = (self.files.popleft(), message) if answered else None
-        self._wind_clock()
+        self.seconds_done = message if isinstance(message, float) else 0.0
+        finished = message is not None and not isinstance(message, float) and self.files
+        done = (self.files.popleft(), message) if finished else None
+        self._set_deadline()
         return done
 
-    def _wind_clock(self) -> None:
-        """Give it time for the file that it is at, from now on."""
+    def _set_deadline(self) -> None:
+        """Start the time of the file in work."""
+        allowed = math.inf
         if self.files:
             allowed = self._timeout + self.files[0].size / 1e6 * SECONDS_A_MEGABYTE
-            self.deadline = time.monotonic() + allowed
-        else:
-            self.deadline = float("inf")
+        self.deadline = time.monotonic() + allowed
 
-    def _post_mortem(self) -> Failure:
+    def _exit_failure(self) -> Failure:
         self._process.join(10)
         self.kill()
         code = self._process.exitcode or 0
-        if code == OUT_OF_MEMORY:
+        if code == processes.OUT_OF_MEMORY:
             return Failure("worker", "Memory", "took more than 1 GB of memory: the file is damaged")
         cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         message = f"the process that read it died ({cause}): the file is damaged, or memory ran out"
@@ -245,42 +246,47 @@ class _Process:
     def kill(self) -> None:
         """End the process at once."""
         self._process.kill()
-        self._process.join(10)  # it ends later if the kernel holds it, as in a read from a disk that is dying
+        self._process.join(10)  # longer if the kernel holds it, as in a read from a failing disk
         self.pipe.close()
 
 
-def _serve(pipe: Connection, settings: Settings, parent: int) -> None:
-    """The life of a worker process: None says that it is ready, seconds of audio are signs of life."""
-    processes.exit_with_parent(parent)
+def _serve(pipe: Connection, settings: Settings) -> None:
+    """Main function of a worker process.
+
+    Receives lists of paths. Sends None when the network is loaded, or the reason why it cannot be; seconds of audio
+    (float) as progress; and the outcome of each file.
+    """
+    processes.exit_with_parent()
+    processes.ignore_console_signals()
     # decoders write about damaged files to both, where the parent draws its progress or writes results
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
     try:
-        from ser_batch.engine.worker import Worker  # here, since the parent has no use for what it imports
+        from ser_batch.engine.worker import Worker  # here, since the parent does not need what it imports
 
         worker = Worker(settings)
     except Exception as error:
         pipe.send(str(error) or type(error).__name__)
         return
     processes.limit_memory(MEMORY_LIMIT)
-    last_beat = time.monotonic()
+    last_message = time.monotonic()
     path = ""
     queue: deque[str] = deque()
 
-    def beat(seconds: float) -> None:
-        nonlocal last_beat
-        if time.monotonic() >= last_beat + BEAT_SECONDS:
+    def progress(seconds: float) -> None:
+        nonlocal last_message
+        if time.monotonic() >= last_message + PROGRESS_SECONDS:
             pipe.send(seconds)
-            last_beat = time.monotonic()
-            look_ahead()
+            last_message = time.monotonic()
+            prefetch()
 
-    def look_ahead() -> None:
+    def prefetch() -> None:
         if is_url(path):
             while pipe.poll():
                 queue.extend(pipe.recv())
             if queue:
-                worker.expect(queue[0])
+                worker.prefetch(queue[0])
 
     pipe.send(None)
     with suppress(EOFError):
@@ -288,7 +294,7 @@ def _serve(pipe: Connection, settings: Settings, parent: int) -> None:
             queue.extend(pipe.recv() if not queue else ())
             path = queue.popleft()
             try:
-                look_ahead()
-                pipe.send(worker.annotate(path, beat))
+                prefetch()
+                pipe.send(worker.annotate(path, progress))
             except MemoryError:
-                os._exit(OUT_OF_MEMORY)
+                os._exit(processes.OUT_OF_MEMORY)

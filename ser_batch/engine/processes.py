@@ -1,26 +1,28 @@
-"""Child processes: how they are started, and how many the machine can keep busy."""
+"""Child processes: start, environment, limits, and the default number of workers."""
 
 import ctypes
 import multiprocessing
 import os
-import resource
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess, parent_process
 from pathlib import Path
 from typing import Any, TypeVar
 
 SPAWN = multiprocessing.get_context("spawn")  # a forked TensorFlow hangs
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+OUT_OF_MEMORY = 77  # exit code of a worker that reached its memory limit
 CHUNK_FILES = 16
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    # glibc would give each spectrogram's memory back and fetch it page by page again: 1 ms a window
+    # glibc would return each spectrogram's memory to the kernel and fetch it again: 1 ms a window
     "MALLOC_MMAP_THRESHOLD_": "67108864",
     "MALLOC_TRIM_THRESHOLD_": "268435456",
 }
@@ -30,67 +32,121 @@ Bar = Callable[[Iterator[Result], int], Iterator[Result]]
 
 
 def default_jobs() -> int:
-    """How many processors this process may use: its affinity, or what a scheduler granted if that is less."""
+    """Number of processors that this process may use: its affinity, or SLURM's grant if that is smaller."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
     return min(usable, int(granted)) if granted.isdigit() and int(granted) else usable
 
 
 @contextmanager
-def child_environment(*deaf_to: signal.Signals) -> Iterator[None]:
-    """Processes that are started in here use one numerical thread each, and never get some signals.
+def child_environment(*blocked: signal.Signals) -> Iterator[None]:
+    """Start child processes inside this context: with one numerical thread each, and without the blocked signals.
 
-    A terminal and a scheduler send Ctrl-C and SIGTERM to the whole group: it is for the parent to decide. Nor do they
-    import the parent's main script, which needs no `if __name__ == "__main__":` then, and may have imported much.
+    A terminal sends Ctrl-C, and a scheduler SIGTERM, to the whole process group; only the parent shall act on it.
+    The children do not import the parent's main script, so it needs no `if __name__ == "__main__":`.
     """
     main = vars(sys.modules["__main__"])
     script: dict[str, Any] = {name: main.pop(name) for name in ("__spec__", "__file__") if name in main}
     main["__spec__"] = None
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
-    resource_tracker.ensure_running()  # or the first child starts it, which unblocks signals
-    # children inherit the mask; this process gets what came in between when it is lifted
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, deaf_to)
+    try:
+        with _blocked(blocked):
+            yield
+    finally:
+        main.update(script)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@contextmanager
+def _blocked(signals: Sequence[signal.Signals]) -> Iterator[None]:
+    """Block signals; children inherit that, and this process receives what arrived when the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: see `ignore_console_signals`
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # the first child would start it, which unblocks signals
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        main.update(script)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def map_files(
     paths: Sequence[str], function: Callable[[str], Result], jobs: int, bar: Bar[Result]
 ) -> list[Result]:
-    """What a function makes of each file, in `jobs` processes; `bar` wraps the iterator, given their number."""
-    with ProcessPoolExecutor(
-        jobs, mp_context=SPAWN, initializer=exit_with_parent, initargs=(os.getpid(),)
-    ) as executor:
+    """Call a function for each file in `jobs` processes; `bar` wraps the iterator, given the number of files."""
+    with ProcessPoolExecutor(jobs, mp_context=SPAWN, initializer=exit_with_parent) as executor:
         with child_environment(signal.SIGINT):
             results = executor.map(function, paths, chunksize=CHUNK_FILES)
         return list(bar(results, len(paths)))
 
 
-def exit_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent, a process id, ends: also if it is stopped, or hangs."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before
+def exit_with_parent() -> None:
+    """End this child process when its parent ends.
+
+    On Linux the kernel kills it, also while it is stopped or hangs in a decoder. Elsewhere a thread waits for the end
+    of the pipe that `multiprocessing` keeps open in the parent.
+    """
+    parent = parent_process()
+    assert parent is not None
+    try:
+        prctl = ctypes.CDLL(None).prctl
+    except (AttributeError, OSError, TypeError):  # macOS, Windows
+        _in_background(lambda: _exit_after(parent))
+        return
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent.pid:  # it ended before the call
         os._exit(1)
 
 
-def limit_memory(beyond: int) -> None:
-    """Let this process take so many bytes more than it has: what asks for more gets a MemoryError, or aborts.
+def _exit_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
-    Should the machine run out of memory all the same, its kernel is to kill this process and not the parent.
+
+def ignore_console_signals() -> None:
+    """On Windows, ignore Ctrl-C and Ctrl-Break, which reach every process of a console."""
+    if not hasattr(signal, "pthread_sigmask"):
+        for name in ("SIGINT", "SIGBREAK"):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def limit_memory(extra: int) -> None:
+    """Limit this process to `extra` bytes more than it has now.
+
+    On Linux a larger allocation raises MemoryError or aborts; elsewhere a thread ends the process with the exit code
+    `OUT_OF_MEMORY`. If the machine itself runs out of memory, Linux kills this process before its parent.
     """
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    limit = 1024 * int(status.partition("VmData:")[2].split()[0]) + beyond
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    if hard == resource.RLIM_INFINITY or limit < hard:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    import psutil
+
+    now = psutil.Process().memory_info()
+    try:
+        import resource
+
+        limit = now.data + extra
+    except (ImportError, AttributeError):  # macOS, Windows
+        _in_background(lambda: _exit_above(now.rss + extra))
+    else:
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        if hard == resource.RLIM_INFINITY or limit < hard:
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def _exit_above(limit: int) -> None:
+    """End this process when its resident memory exceeds a limit in bytes."""
+    import psutil
+
+    process = psutil.Process()
+    while process.memory_info().rss < limit:
+        time.sleep(0.2)
+    os._exit(OUT_OF_MEMORY)
+
+
+def _in_background(function: Callable[[], object]) -> None:
+    threading.Thread(target=function, daemon=True).start()

@@ -1,4 +1,4 @@
-"""What a worker returns for a file: compact arrays or a failure, cheap to send and to store."""
+"""The result of a file: its annotation (arrays) or its failure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ser_batch.engine.stopwatch import STAGES
 
-SCALE = 10_000  # probabilities and speech ratios are counted in ten-thousandths: the same numbers everywhere
+SCALE = 10_000  # probabilities and speech ratios are integers in ten-thousandths, so every machine stores the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Annotation:
 
     `starts` and `ends` are int64 `[n]` in samples at `sample_rate`; `probabilities` is int32 `[n, labels]` and
     `speech` int32 `[n]`, both in ten-thousandths. A silent segment has speech 0, and zeros for probabilities.
-    `seconds` is the worker's time by `ser_batch.engine.stopwatch.STAGES`, which no record keeps.
+    `seconds` is the worker's time by `ser_batch.engine.stopwatch.STAGES`; it is not stored.
     """
 
     sample_rate: int
@@ -29,11 +29,11 @@ class Annotation:
 
     @property
     def duration(self) -> float:
-        """Of the decoded audio, in seconds."""
+        """Duration of the decoded audio in seconds."""
         return float(self.ends[-1]) / self.sample_rate
 
     def record(self) -> dict[str, Any]:
-        """The annotation in JSON's types."""
+        """Return the annotation in JSON types."""
         return {
             "rate": self.sample_rate,
             "starts": self.starts.tolist(),
@@ -44,7 +44,7 @@ class Annotation:
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "Annotation":
-        """The annotation that `record` returned."""
+        """Return the annotation that `record` converted."""
         return cls(
             record["rate"],
             np.array(record["starts"], np.int64),
@@ -56,7 +56,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a file has no annotation: the stage that failed, the kind of error, and what it says to the user."""
+    """Why a file has no annotation: the stage that failed, the type of the error, and the message for the user."""
 
     stage: str
     error: str
@@ -67,7 +67,7 @@ Outcome = Annotation | Failure
 
 
 def to_ten_thousandths(probabilities: NDArray[np.floating]) -> NDArray[np.int32]:
-    """Probabilities `[labels]` in ten-thousandths that sum to 10,000; the largest takes up the rounding."""
-    shares = np.rint(probabilities * SCALE).astype(np.int32)
-    shares[shares.argmax()] += SCALE - shares.sum()
-    return shares
+    """Round probabilities `[labels]` to ten-thousandths that sum to 10,000; the largest takes the rounding error."""
+    rounded = np.rint(probabilities * SCALE).astype(np.int32)
+    rounded[rounded.argmax()] += SCALE - rounded.sum()
+    return rounded

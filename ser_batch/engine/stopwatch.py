@@ -1,13 +1,13 @@
-"""Where a worker's time goes: the processor's by stage of the work, and what passed without it."""
+"""Worker time by stage: processor time of each stage, and time spent waiting."""
 
 import time
 
-# waiting: for the disk, the network, FFmpeg, or a core that something else uses
+# waiting: for the disk, the network, FFmpeg, or a core in use by others
 STAGES = ("waiting", "decode", "denoise", "features", "network", "other")
 
 
 class Stopwatch:
-    """Shares the time of a thread among `STAGES`."""
+    """Divides the time of a thread among `STAGES`."""
 
     def __init__(self) -> None:
         """Start."""
@@ -15,7 +15,7 @@ class Stopwatch:
         self._wall, self._busy = time.perf_counter(), time.thread_time()
 
     def lap(self, stage: str) -> None:
-        """What was computed since the last lap belongs to a stage."""
+        """Add the processor time since the last call to a stage, and the remaining time to `waiting`."""
         wall, busy = time.perf_counter(), time.thread_time()
         computed = busy - self._busy
         self._seconds[stage] += computed
@@ -23,5 +23,5 @@ class Stopwatch:
         self._wall, self._busy = wall, busy
 
     def seconds(self) -> tuple[float, ...]:
-        """So far, in the order of `STAGES`."""
+        """Seconds until now, in the order of `STAGES`."""
         return tuple(self._seconds.values())

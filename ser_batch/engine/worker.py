@@ -1,4 +1,4 @@
-"""The worker: one file in, its annotation or its failure out. The same in every engine."""
+"""The worker of every engine: annotates one file at a time and returns its annotation or its failure."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -23,18 +23,18 @@ from ser_batch.inputs.url import is_url
 from ser_batch.model.bundle import load_bundle
 from ser_batch.model.runtime import Network, softmax
 
-RETRY_SECONDS = (0.0, 0.5, 2.0)  # pauses after a read that failed: a network file system may come to itself
-LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+RETRY_SECONDS = (0.0, 0.5, 2.0)  # pauses before a failed read is repeated: a network file system may recover
+PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
-MOST_WINDOWS = 500_000  # of one file: the parent takes 0.8 kB for each
+MAX_WINDOWS = 500_000  # of one file: the parent takes 0.8 kB for each
 
 
 class ChangedError(SerBatchError):
-    """A file that something else wrote to, or replaced, while it was read."""
+    """A file was written to or replaced while it was read."""
 
 
 class TooLongError(SerBatchError):
-    """A file whose annotation would take more memory than there is for one."""
+    """A file has more windows than one annotation may hold."""
 
 
 class Worker:
@@ -49,50 +49,50 @@ class Worker:
         self._spool = Spool()
         self._watch = Stopwatch()
 
-    def expect(self, path: str) -> None:
-        """Fetch what will be annotated next, if it is in a store."""
+    def prefetch(self, path: str) -> None:
+        """Start to fetch the next file, if it is a URL."""
         if is_url(path):
-            with suppress(Exception):  # then it will fail again when it is asked for
+            with suppress(Exception):  # `annotate` will report it
                 self._spool.expect(path)
 
-    def annotate(self, path: str, alive: Callable[[float], None] = lambda seconds: None) -> Outcome:
-        """Annotate one file; whatever is wrong with it is returned, never raised, but for MemoryError.
+    def annotate(self, path: str, on_progress: Callable[[float], None] = lambda seconds: None) -> Outcome:
+        """Annotate one file; every error but MemoryError is returned as a failure.
 
         Args:
-            path: of the file, or its URL.
-            alive: told after each window how many seconds of audio are done, and 0 while bytes come from a store.
+            path: path or URL of the file.
+            on_progress: called with the seconds of audio done after each window, and with 0 while a URL is fetched.
         """
         if not is_url(path):
-            return self._annotate_file(path, alive)
+            return self._annotate_file(path, on_progress)
         try:
-            with self._spool.local(path, lambda: alive(0.0)) as copy:
-                return self._annotate_file(copy, alive)
+            with self._spool.local(path, lambda: on_progress(0.0)) as copy:
+                return self._annotate_file(copy, on_progress)
         except MemoryError:
             raise
         except Exception as error:
             return Failure("read", *explained(error))
 
-    def _annotate_file(self, path: str, alive: Callable[[float], None]) -> Outcome:
+    def _annotate_file(self, path: str, on_progress: Callable[[float], None]) -> Outcome:
         pauses = iter(RETRY_SECONDS)
         while True:
             try:
-                return self._unless_changed(path, alive)
-            except MemoryError:  # this process may have wasted it: another one shall try
+                return self._annotate_unchanged(path, on_progress)
+            except MemoryError:  # another process may have more
                 raise
-            except Exception as error:  # an unforeseen fault, too, costs this file alone
+            except Exception as error:  # an unforeseen error, too, costs only this file
                 pause = next(pauses, None)
-                if pause is None or not _may_pass(error, pause):
+                if pause is None or not _is_temporary(error, pause):
                     message = error.strerror if isinstance(error, OSError) else None
                     return Failure(self._stage, type(error).__name__, message or str(error))
             time.sleep(pause)
 
-    def _unless_changed(self, path: str, alive: Callable[[float], None]) -> Annotation:
+    def _annotate_unchanged(self, path: str, on_progress: Callable[[float], None]) -> Annotation:
         self._stage = "decode"
         self._watch = Stopwatch()
         before = _size_and_time(path)
         try:
-            return self.annotate_audio(*blocks(path), alive)
-        finally:  # if it has changed, neither an annotation nor a failure says anything about it
+            return self.annotate_audio(*blocks(path), on_progress)
+        finally:  # neither an annotation nor a failure of a changed file is valid
             if _size_and_time(path) != before:
                 raise ChangedError(
                     "it changed while it was read: run the same command again when it is complete"
@@ -102,41 +102,43 @@ class Worker:
         self,
         sample_rate: int,
         audio: Iterable[NDArray[np.float32]],
-        alive: Callable[[float], None] = lambda seconds: None,
+        on_progress: Callable[[float], None] = lambda seconds: None,
     ) -> Annotation:
-        """Annotate mono audio, float32 `[n]` blocks at `sample_rate` in Hz.
+        """Annotate mono audio: float32 blocks `[n]` at `sample_rate` in Hz.
 
         Raises:
-            SerBatchError: there is too much of it, or the model is broken; and whatever the blocks raise.
+            SerBatchError: too many windows, or a broken model; errors of `audio` are passed on.
         """
         starts: list[int] = []
-        ends, shares, speech = [], [], []
+        ends, probabilities, speech = [], [], []
         for window in windows(audio, sample_rate, self._settings.window, self._settings.hop):
-            if len(starts) == MOST_WINDOWS:
+            if len(starts) == MAX_WINDOWS:
                 raise TooLongError(
-                    f"more than {MOST_WINDOWS:,} windows: split the file, or give a longer --hop"
+                    f"more than {MAX_WINDOWS:,} windows: split the file, or give a longer --hop"
                 )
             self._watch.lap("decode")
-            heard = round(SCALE * speech_ratio(window.samples))
+            ratio = round(SCALE * speech_ratio(window.samples))
             starts.append(window.start)
             ends.append(window.end)
-            speech.append(heard)
-            shares.append(self._shares(window.samples) if heard else np.zeros(self._n_labels, np.int32))
+            speech.append(ratio)
+            probabilities.append(
+                self._probabilities(window.samples) if ratio else np.zeros(self._n_labels, np.int32)
+            )
             self._stage = "decode"
-            alive(window.end / sample_rate)
+            on_progress(window.end / sample_rate)
             self._watch.lap("other")
         self._watch.lap("decode")
         return Annotation(
             sample_rate,
             np.array(starts, np.int64),
             np.array(ends, np.int64),
-            np.array(shares, np.int32),
+            np.array(probabilities, np.int32),
             np.array(speech, np.int32),
             self._watch.seconds(),
         )
 
-    def _shares(self, samples: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Calibrated probabilities; one window at a time, so that no result depends on its neighbours."""
+    def _probabilities(self, samples: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Calibrated probabilities of one window: in a batch, a result could depend on its neighbours."""
         self._stage = "features"
         self._watch.lap("other")
         bands = features.log_mel(samples, self._settings.denoise, self._watch.lap)
@@ -144,18 +146,19 @@ class Worker:
         logits = self._network(bands)
         self._watch.lap("network")
         if not np.isfinite(logits).all():
-            raise SerBatchError("the network's answer is not a number: the model is broken, train it again")
+            raise SerBatchError(
+                "the network returned values that are not finite: the model is broken: train it again"
+            )
         return to_ten_thousandths(softmax(logits, self._temperature))
 
 
-def _may_pass(error: Exception, pause: float) -> bool:
-    """Whether the same file may be read well after a pause.
-
-    Decoders hide a read that failed behind errors of all kinds: what is damaged is damaged a second time.
-    """
+def _is_temporary(error: Exception, pause: float) -> bool:
+    """Whether a second attempt after a pause may succeed; a decoder's error may hide a failed read, so once."""
     if isinstance(error, DecodeError):
         return not pause
-    return isinstance(error, ChangedError) or (isinstance(error, OSError) and not isinstance(error, LASTING))
+    return isinstance(error, ChangedError) or (
+        isinstance(error, OSError) and not isinstance(error, PERMANENT)
+    )
 
 
 def _size_and_time(path: str) -> tuple[int, int]:

@@ -1,7 +1,6 @@
-"""One run at a time in an output folder."""
+"""The lock of an output folder: one run at a time writes to it."""
 
 import errno
-import fcntl
 import os
 import platform
 import time
@@ -11,66 +10,62 @@ from pathlib import Path
 
 from ser_batch.errors import SerBatchError
 
-NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+WITHOUT_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}  # of file systems; filelock itself handles ENOSYS
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock at `path`, a file that stays; the kernel releases it when this process ends, however it does.
+    """Hold the lock file at `path`; the kernel releases it when this process ends, however it ends.
 
-    The file says who holds it. On a file system without locks that text is all there is: its holder counts as
-    alive if its process is, or if it ran on another host, which cannot be asked.
+    A text file beside it, `path` + `.holder`, says who holds the lock. On a file system without locks that text alone
+    counts: the lock is held while the process runs, or if it runs on another host.
 
     Raises:
-        SerBatchError: another process holds it.
-        OSError: the file cannot be written.
+        SerBatchError: another process holds the lock.
+        OSError: the files cannot be written.
     """
-    with path.open("a+", encoding="utf-8") as file:
-        file.seek(0)
-        holder = file.read()
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _held(path, holder, "wait for it, or stop it") from None
-        except OSError as error:
-            if error.errno not in NO_LOCKS_HERE:
-                raise
-            if holder_is_running(holder):
-                raise _held(path, holder, f"if it is no more, delete {path}") from None
-        file.truncate(0)
-        file.write(signature())
-        file.flush()
-        try:
-            yield
-        finally:
-            file.truncate(0)
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, timeout=0)
+    holder = path.with_name(path.name + ".holder")
+    try:
+        lock.acquire()
+    except Timeout:
+        raise _held(path, holder, "wait for it, or stop it") from None
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        if holder_is_running(_text(holder)):
+            raise _held(path, holder, f"if it no longer runs, delete {holder}") from None
+    try:
+        holder.write_text(holder_text(), encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
 
 
-def _held(path: Path, holder: str, advice: str) -> SerBatchError:
-    # empty in the instant between another run's taking the lock and its signing
-    pid, host, since = holder.splitlines() or ("?", "?", "?")
+def _text(holder: Path) -> str:
+    """Content of the holder file; empty between another run's locking and its writing of that file."""
+    return holder.read_text(encoding="utf-8") if holder.exists() else ""
+
+
+def _held(path: Path, holder: Path, advice: str) -> SerBatchError:
+    pid, host, since = _text(holder).splitlines() or ("?", "?", "?")
     return SerBatchError(
         f"{path.parent.parent} is being written by another run: process {pid} on {host}, since {since}: "
         f"{advice}, or give another folder with -o"
     )
 
 
-def signature() -> str:
-    """Who holds a lock: process, host and time."""
+def holder_text() -> str:
+    """Process id, host and time of this process, a line each."""
     return f"{os.getpid()}\n{platform.node()}\n{time.strftime('%Y-%m-%d %H:%M:%S %z')}\n"
 
 
-def holder_is_running(holder: str) -> bool:
-    """Whether the holder that a signature tells of is at work, as far as can be known here."""
-    if not holder:
-        return False
-    pid, host, _ = holder.splitlines()
-    if host != platform.node():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+def holder_is_running(text: str) -> bool:
+    """Whether the process of a `holder_text` runs; assumed of other hosts, which cannot be asked."""
+    import psutil
+
+    pid, host, _ = text.splitlines() or ("0", platform.node(), "")
+    return host != platform.node() or (pid != "0" and psutil.pid_exists(int(pid)))

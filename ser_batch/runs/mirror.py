@@ -17,7 +17,7 @@ from typing import Any
 from ser_batch.engine.job import Options
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.inputs.url import WEB, is_url, redacted
-from ser_batch.runs.lock import holder_is_running, signature
+from ser_batch.runs.lock import holder_is_running, holder_text
 from ser_batch.runs.output_folder import OutputFolder
 from ser_batch.runs.shards import parse_shard
 
@@ -125,7 +125,7 @@ class _Store:
 
     def _sign(self) -> None:
         try:
-            self._call(self._files.pipe_file, self._path(self._place.lock), signature().encode())
+            self._call(self._files.pipe_file, self._path(self._place.lock), holder_text().encode())
         except FileNotFoundError:
             raise SerBatchError(f"{self.url}: no such bucket: make it, or name another with -o") from None
 

@@ -65,7 +65,7 @@ def test_a_file_that_vanishes_while_it_is_read_is_a_failure(settings, faulty):
 
 
 def test_a_file_of_too_many_windows_is_a_failure(settings, samples, monkeypatch):
-    monkeypatch.setattr(worker, "MOST_WINDOWS", 3)
+    monkeypatch.setattr(worker, "MAX_WINDOWS", 3)
     annotator = worker.Worker(settings)
     assert len(annotator.annotate(str(samples / "meeting" / "introduction.flac")).starts) == 3
     failure = annotator.annotate(str(samples / "phone" / "voicemail.mp3"))
