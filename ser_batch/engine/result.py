@@ -62,6 +62,15 @@ class Failure:
     error: str
     message: str
 
+    def record(self) -> dict[str, Any]:
+        """Return the failure in JSON types."""
+        return {"stage": self.stage, "error": self.error, "message": self.message}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Failure":
+        """Return the failure that `record` converted."""
+        return cls(record["stage"], record["error"], record["message"])
+
 
 Outcome = Annotation | Failure
 

@@ -1,7 +1,7 @@
-"""The journal: an append-only record of finished files, from which a run resumes and its tables are written.
+"""The journal: an append-only file of results, from which a run resumes and the tables are written.
 
-One text file. Its first line holds the fingerprint of what made the results; every other line is `crc32 json`,
-the result of one file. A line that a crash cut short is ended when the journal is opened, and passed over.
+A text file. The first line is the fingerprint of the settings; every other line is `crc32 json`, the result of one
+file. A line that a crash cut short is ended when the journal is opened, and skipped.
 """
 
 import json
@@ -18,7 +18,7 @@ from ser_batch.errors import SerBatchError
 from ser_batch.inputs.sources import Source
 
 SYNC_SECONDS = 2.0  # of work that a power failure may cost
-# How the fields of a fingerprint are called where the user meets them.
+# The fields of a fingerprint, as the user knows them.
 FIELDS = {
     "root": "the folder of the recordings",
     "model_sha256": "the network of the model (SHA-256)",
@@ -28,34 +28,29 @@ FIELDS = {
 
 
 class Journal:
-    """Results on disk."""
+    """A journal on disk, open for reading and appending."""
 
     def __init__(self, path: Path, fingerprint: dict[str, Any]):
-        """Open the journal at `path`, or begin it.
+        """Open the journal at `path`, or create it.
 
         Raises:
-            SerBatchError: it holds the results of other settings, or is no journal.
+            SerBatchError: it has another fingerprint, or is no journal.
             OSError: it cannot be read or written.
         """
         self._path = path
-        self._file = path.open(
-            "a+b", buffering=0
-        )  # so that nothing is left to be written when the disk is full
+        self._file = path.open("a+b", buffering=0)  # unbuffered: a full disk leaves nothing to be written
         self._end = self._file.seek(0, os.SEEK_END)
         self._synced = True
         self._sync_due = 0.0
         try:
-            self._begin(fingerprint)
             self._reader = path.open("rb")
+            self._begin(fingerprint)
         except BaseException:
             self._file.close()
             raise
 
     def _begin(self, fingerprint: dict[str, Any]) -> None:
-        with self._path.open("rb") as file:
-            first = file.readline()
-            file.seek(max(0, self._end - 1))
-            last_byte = file.read(1)
+        first = self._reader.readline()
         if len(first) == self._end and _parse(first) is None:  # new, or cut short before its first result
             self._file.truncate(0)
             self._end = 0
@@ -64,36 +59,36 @@ class Journal:
                 _sync_folder(self._path.parent)
         else:
             _check(self._path, _parse(first), fingerprint)
-            if last_byte != b"\n":
+            self._reader.seek(self._end - 1)
+            if self._reader.read(1) != b"\n":
                 self._write_bytes(b"\n")
         self.sync()
 
     def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Every whole result in the order of writing, and where it lies; the last one of a file counts."""
+        """Offset and record of every complete result, in the order of writing; the last one of a file counts."""
         self._reader.seek(0)
         return _records(self._reader)
 
     def append(self, file: str, source: Source, outcome: Outcome) -> int:
-        """Record a file's result; returns where. Safe from a crash of this process at once, of the machine by `sync`.
+        """Append a file's result and return its offset.
+
+        It survives a crash of this process at once, and a crash of the machine after `sync`.
 
         Raises:
-            OSError: it cannot be written; then it is not in the journal, and those before it are.
+            OSError: it cannot be written; the journal is as it was.
         """
-        result = (
-            outcome.record()
-            if isinstance(outcome, Annotation)
-            else {"stage": outcome.stage, "error": outcome.error, "message": outcome.message}
-        )
         offset = self._end
-        self._write({"file": file, "size": source.size, "mtime_ns": source.mtime_ns, **result})
+        self._write(
+            {"file": file, "size": source.size, "mtime_ns": source.mtime_ns, **outcome.record()}
+        )
         return offset
 
     def outcome(self, offset: int) -> Outcome:
-        """The result that lies at `offset`."""
+        """Read the result at an offset."""
         record = read_record(self._reader, offset)
         if record is None:
             raise SerBatchError(f"{self._path} has been damaged: run the same command again")
-        return outcome_of(record)
+        return outcome_from(record)
 
     def _write(self, record: dict[str, Any]) -> None:
         body = json.dumps(record, separators=(",", ":")).encode()
@@ -107,22 +102,22 @@ class Journal:
             while written < len(line):
                 written += self._file.write(line[written:]) or 0
         except OSError:
-            with suppress(OSError):  # else the next run will pass over the torn line
+            with suppress(OSError):  # else the next run skips the incomplete line
                 self._file.truncate(self._end)
             raise
         self._end += len(line)
 
     def sync_when_due(self) -> None:
-        """Sync if something has been written and not synced for `SYNC_SECONDS`: call it often."""
+        """Sync if something was written `SYNC_SECONDS` ago and has not been synced; to be called often."""
         if not self._synced and time.monotonic() >= self._sync_due:
             self.sync()
 
     def sync(self) -> None:
-        """Have everything written so far on the disk.
+        """Write everything to the disk.
 
         Raises:
-            OSError: the disk will not take it.
-            SerBatchError: the journal is no longer in its place.
+            OSError: the disk fails.
+            SerBatchError: the journal is no longer in its folder.
         """
         if not _is_at(self._path, self._file.fileno()):
             raise SerBatchError(
@@ -139,37 +134,37 @@ class Journal:
 
 
 class InMemoryJournal:
-    """Results in memory, for a run that nothing is to be left of."""
+    """Results in memory, for a run that writes no files."""
 
     def __init__(self) -> None:
         self._outcomes: list[Outcome] = []
 
     def append(self, file: str, source: Source, outcome: Outcome) -> int:
-        """Keep a file's result; returns where."""
+        """Append a file's result and return its index."""
         self._outcomes.append(outcome)
         return len(self._outcomes) - 1
 
     def outcome(self, offset: int) -> Outcome:
-        """The result that lies at `offset`."""
+        """Return the result at an index."""
         return self._outcomes[offset]
 
     def sync_when_due(self) -> None:
-        """Nothing outlives this process."""
+        """Do nothing."""
 
     sync = sync_when_due
 
 
 def read_record(file: BinaryIO, offset: int) -> dict[str, Any] | None:
-    """The record that lies at `offset` of a journal, 0 for its fingerprint; None when it is damaged."""
+    """Read the record at an offset of a journal, 0 for the fingerprint; None if it is damaged."""
     file.seek(offset)
     return _parse(file.readline())
 
 
 def read_journal(path: Path, fingerprint: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The results in a journal, if there is one, as `Journal.records` has them; nothing is written.
+    """Read the results of a journal, if it exists, as `Journal.records` does; nothing is written.
 
     Raises:
-        SerBatchError: it holds the results of other settings, or is no journal.
+        SerBatchError: it has another fingerprint, or is no journal.
     """
     with suppress(FileNotFoundError), path.open("rb") as file:
         first = _parse(file.readline())
@@ -179,15 +174,13 @@ def read_journal(path: Path, fingerprint: dict[str, Any]) -> Iterator[tuple[int,
             yield from _records(file)
 
 
-def outcome_of(record: dict[str, Any]) -> Outcome:
-    """The result that a record holds."""
-    if "error" in record:
-        return Failure(record["stage"], record["error"], record["message"])
-    return Annotation.from_record(record)
+def outcome_from(record: dict[str, Any]) -> Outcome:
+    """Return the result that a record holds."""
+    return Failure.from_record(record) if "error" in record else Annotation.from_record(record)
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """The fields in which two fingerprints differ."""
+    """Return the names of the fields in which two fingerprints differ."""
     return sorted(name for name in {*one, *other} if not _same(name, one.get(name), other.get(name)))
 
 
@@ -223,7 +216,7 @@ def _is_at(path: Path, file: int) -> bool:
 
 
 def _same(field: str, before: Any, now: Any) -> bool:
-    """Whether a field of the fingerprint is what it was; a folder may be the same by another name."""
+    """Whether a field of the fingerprint is unchanged; a folder may have a second path."""
     if field == "root" and before and now:
         with suppress(OSError):
             return Path(before).samefile(now)
@@ -231,7 +224,7 @@ def _same(field: str, before: Any, now: Any) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have a folder's new entries on the disk."""
+    """Write a folder's new entries to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -240,7 +233,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """A line's record; None when it is torn."""
+    """Return a line's record; None if it is incomplete or damaged."""
     crc, _, body = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or crc != b"%08x" % zlib.crc32(body):
         return None

@@ -14,7 +14,7 @@ from ser_batch.engine.result import Outcome
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.url import redacted
 from ser_batch.runs import run_json
-from ser_batch.runs.journal import FIELDS, differences, outcome_of, read_record
+from ser_batch.runs.journal import FIELDS, differences, outcome_from, read_record
 from ser_batch.runs.lock import locked
 from ser_batch.runs.output_folder import OutputFolder
 from ser_batch.runs.run import folder_errors
@@ -168,7 +168,7 @@ def _results(shard: Shard, place: OutputFolder) -> Iterator[tuple[str, Outcome]]
             record = entry if isinstance(entry, dict) else read_record(journal, entry)
             if record is None or not shard.holds(record["file"]):
                 raise _damaged(shard, place)
-            yield record["file"], outcome_of(record)
+            yield record["file"], outcome_from(record)
 
 
 def _order(result: tuple[str, Outcome]) -> str:

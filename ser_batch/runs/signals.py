@@ -1,4 +1,4 @@
-"""Stopping on request, without losing what is in work."""
+"""Ctrl-C and SIGTERM during a run: stop at once, or after the files in work."""
 
 import signal
 import threading
@@ -6,12 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ser_batch.runs.summary import Summary
+
+INTERRUPT = signal.SIGINT
+TERMINATE = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGBREAK") if hasattr(signal, name))
+
 
 @contextmanager
-def sigterm_interrupts() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt, as Ctrl-C does."""
-    with _handling(signal.default_int_handler, signal.SIGTERM):
-        yield
+def interruptible(summary: Summary) -> Iterator[None]:
+    """Ctrl-C or SIGTERM ends this context at once and is noted in the summary: the journal is complete."""
+    try:
+        with _handling(signal.default_int_handler, TERMINATE):
+            yield
+    except KeyboardInterrupt:
+        summary.interrupted = True
 
 
 @contextmanager
@@ -20,21 +28,23 @@ def stop_on_signal() -> Iterator[threading.Event]:
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if stopped.is_set() and number == signal.SIGINT:
+        if stopped.is_set() and number == INTERRUPT:
             raise KeyboardInterrupt
         stopped.set()
 
-    with _handling(stop, signal.SIGINT, signal.SIGTERM):
+    with _handling(stop, (INTERRUPT, *TERMINATE)):
         yield stopped
 
 
 @contextmanager
-def _handling(handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
-    """Handle signals, as far as this thread may: only the main one can."""
+def _handling(
+    handler: Callable[[int, FrameType | None], None], signals: tuple[signal.Signals, ...]
+) -> Iterator[None]:
+    """Handle signals, if this is the main thread: Python allows it in no other."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in numbers}
+    before = {number: signal.signal(number, handler) for number in signals}
     try:
         yield
     finally:
