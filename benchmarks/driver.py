@@ -30,7 +30,8 @@ from ser_batch.model.bundle import load_bundle
 from ser_batch.runs.merging import merge
 from ser_batch.runs.plan import Plan
 from ser_batch.runs.progress import Work
-from ser_batch.runs.run import resolve_settings, run
+from ser_batch.runs.run import run
+from ser_batch.runs.settings import resolve_settings
 from ser_batch.runs.shards import Shard
 from tests.running import ROOT, many_files
 

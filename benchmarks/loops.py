@@ -74,7 +74,7 @@ def worker() -> Loop:
     from ser_batch.engine.job import Options
     from ser_batch.engine.worker import Worker
     from ser_batch.model.bundle import load_bundle
-    from ser_batch.runs.run import resolve_settings
+    from ser_batch.runs.settings import resolve_settings
 
     options = Options(denoise="gate")
     return Worker(resolve_settings(options, load_bundle(options.model))).annotate

@@ -93,7 +93,7 @@ def all_of(folder: Path) -> dict[str, Callable[[], Any]]:
     from ser_batch.engine.worker import Worker
     from ser_batch.model.bundle import load_bundle
     from ser_batch.model.runtime import Network
-    from ser_batch.runs.run import resolve_settings
+    from ser_batch.runs.settings import resolve_settings
 
     speech = np.tile(shared.speech(), 2)
     window = speech[: 3 * RATE].copy()

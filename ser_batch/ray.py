@@ -13,7 +13,7 @@ from ser_batch.inputs.sources import Source
 from ser_batch.model.bundle import load_bundle
 from ser_batch.output.schema import Schema
 from ser_batch.runs.rows import rows
-from ser_batch.runs.run import resolve_settings
+from ser_batch.runs.settings import resolve_settings
 from ser_batch.version import __version__
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CONTENT, PATH, ERROR = "bytes", "path", "error"
 FAILED = "failed"
-TEXT, COUNTS = ("label", "status", ERROR), ("n_segments",)  # the others are numbers with a point
+TEXT, COUNTS = ("label", "status", ERROR), ("n_segments",)  # the other columns are floats
 
 
 def annotate_dataset(
@@ -35,33 +35,33 @@ def annotate_dataset(
     timeout: float = 60.0,
     **options: Any,
 ) -> "Dataset":
-    """Label the emotion in each row's audio, lazily, in a pool of actors with the workers of `ser-batch annotate`.
+    """Label the emotion in the audio of each row, lazily, in an actor pool with the workers of `ser-batch annotate`.
 
     Args:
-        ds: rows with `bytes`, a file's content, or `path`, a file that the nodes can read; where a row has both, the
-            path is only the name.
+        ds: rows with `bytes`, a file's content, or `path`, a file that the nodes can read; a row with both uses the
+            bytes.
         model: a bundled model's name, or a folder that `train` wrote.
-        segments: a row for each window instead, without `bytes`.
-        actors: how many, each on one CPU, or the least and the most; by default up to all CPUs of the cluster.
-        batch_size: rows that an actor is given at once.
-        timeout: seconds that any file may go without giving a window of audio.
+        segments: give a row for each window, without `bytes`, instead of one for each file.
+        actors: number of actors with one CPU each, or (min, max); by default up to all CPUs of the cluster.
+        batch_size: rows in a batch.
+        timeout: seconds that a file may take until its next window of audio.
         options: `window`, `hop` and `denoise`, as in `ser_batch.engine.job.Options`.
 
     Returns:
-        The rows with the columns of `files.csv` or `segments.csv` after `file`, and `error`. A row that cannot be
-        annotated has the status `failed`, and an error that says why; it stops nothing.
+        The rows with the columns of `files.csv` or `segments.csv` (without `file`) and `error`. A row that cannot be
+        annotated has the status `failed` and the reason in `error`; it does not stop the pipeline.
 
     Raises:
-        SerBatchError: an unknown model, options that make no sense, or columns that are there already.
+        SerBatchError: an unknown model, invalid options, or a dataset that has these columns already.
     """
     import ray
 
     bundle = load_bundle(model)
     settings = resolve_settings(Options(**options), bundle)
     schema = Schema(bundle.labels)
-    there = sorted({*_columns(schema, segments)} & {*(ds.columns() or ())})
-    if there:
-        raise SerBatchError(f"the dataset has columns {', '.join(there)} already: rename them before")
+    taken = sorted({*_columns(schema, segments)} & {*(ds.columns() or ())})
+    if taken:
+        raise SerBatchError(f"the dataset has columns {', '.join(taken)} already: rename them before")
     return ds.map_batches(
         _Annotate,
         fn_constructor_args=((bundle_files(bundle), settings, timeout, __version__), schema, segments),
@@ -73,7 +73,7 @@ def annotate_dataset(
 
 
 class _Annotate:
-    """The step in one actor."""
+    """The actor class of the step."""
 
     def __init__(self, worker: tuple[Any, ...], schema: Schema, segments: bool):
         self._worker = AnnotationActor(*worker)
@@ -103,7 +103,7 @@ class _Annotate:
         return table
 
     def _records(self, outcome: Outcome) -> list[dict[str, Any]]:
-        """What a row becomes, by column."""
+        """The new columns of a row; several rows for segments."""
         if isinstance(outcome, Failure):
             return [{"status": FAILED, ERROR: f"{outcome.stage}: {outcome.message}"}]
         file, segments = rows("", outcome, self._schema.labels)
@@ -111,17 +111,17 @@ class _Annotate:
 
 
 def _columns(schema: Schema, segments: bool) -> list[str]:
-    """What is added to the rows: the columns of a table but for the first, `file`."""
+    """The columns to add: those of the table without `file`, and `error`."""
     return [*(schema.segment_columns if segments else schema.file_columns)[1:], ERROR]
 
 
 def _column(batch: "pyarrow.Table", name: str) -> list[Any]:
-    """The values of a column; None for each row, if there is no such column."""
+    """The values of a column; None for each row if it is missing."""
     return batch.column(name).to_pylist() if name in batch.column_names else [None] * len(batch)
 
 
 def _source(path: str | None, content: bytes | None) -> Source:
-    """A row's file; larger ones may take longer."""
+    """The file of a row, with its size, which its time limit depends on."""
     size = len(content or b"")
     with suppress(OSError):
         size = size or Path(path or "").stat().st_size

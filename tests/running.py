@@ -17,7 +17,7 @@ from ser_batch.model.bundle import load_bundle
 from ser_batch.runs import run_json
 from ser_batch.runs.journal import Journal
 from ser_batch.runs.plan import Plan
-from ser_batch.runs.run import resolve_settings
+from ser_batch.runs.settings import resolve_settings
 
 SER_BATCH = [sys.executable, "-m", "ser_batch"]
 TABLES = ("files.csv", "segments.csv", "failures.csv")

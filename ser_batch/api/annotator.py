@@ -49,7 +49,7 @@ class Annotator:
         from ser_batch.api.progress import Bar
         from ser_batch.engine.job import Options
         from ser_batch.engine.worker import Worker
-        from ser_batch.runs.run import prepare
+        from ser_batch.runs.settings import prepare
 
         options = Options(os.fspath(model), window, hop, denoise)
         self.model, settings = prepare(options, Bar(shown=False))

@@ -9,17 +9,11 @@ from ser_batch.audio.front_end import WINDOW_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class RowOptions:
-    """Options that shape the rows of the tables, but not the stored results.
+    """Options that shape the rows of the tables, but not the stored results."""
 
-    Attributes:
-        merge_consecutive: join neighbouring segments of the same label.
-        min_confidence: give no label below this probability.
-        top_k: number of labels in each row.
-    """
-
-    merge_consecutive: bool = False
-    min_confidence: float = 0.0
-    top_k: int = 1
+    merge_consecutive: bool = False  # join neighbouring segments of the same label
+    min_confidence: float = 0.0  # no label below this probability
+    top_k: int = 1  # labels in each row
 
 
 @dataclass(frozen=True, slots=True)

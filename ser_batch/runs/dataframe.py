@@ -1,4 +1,4 @@
-"""The rows as a pandas DataFrame, indexed as audformat's tables are."""
+"""The rows of a run as a pandas DataFrame, with audformat's index."""
 
 from array import array
 from collections.abc import Sequence
@@ -14,30 +14,30 @@ from ser_batch.output.schema import OK, SILENT, UNCERTAIN, FileRow, Schema, Segm
 if TYPE_CHECKING:
     from pandas import DataFrame, Index
 
-FAILURES_KEPT = 1_000  # what is in `attrs` is copied with each step of pandas
+FAILURES_KEPT = 1_000  # pandas copies `attrs` in each operation
 
 
 class DataFrameBuilder:
-    """Takes the files in order, each with its segments, as the writers of formats do; kept as an array a column.
+    """Collects rows, as a `Writer` of a format does, in one array for each column.
 
-    `failures` are the first rows of `failures.csv`.
+    `failures` are the first `FAILURES_KEPT` rows of `failures.csv`.
     """
 
     def __init__(self, schema: Schema, of_segments: bool = True):
         self._schema, self._of_segments = schema, of_segments
         self._columns = {
-            name: _store(name) for name in (schema.segment_columns if of_segments else schema.file_columns)
+            name: _empty(name) for name in (schema.segment_columns if of_segments else schema.file_columns)
         }
         self.failures: list[dict[str, str]] = []
 
     def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
-        """Append one file with its segments, or without them."""
+        """Append the segments of a file, or the file itself."""
         for row in segments if self._of_segments else [file]:
             for column, value in zip(self._columns.values(), self._schema.values(row), strict=True):
                 column.append(nan if value is None and isinstance(column, array) else value)
 
     def fail(self, file: str, stage: str, error: str, message: str) -> None:
-        """Keep why a file has no row."""
+        """Append a failure."""
         if len(self.failures) < FAILURES_KEPT:
             self.failures.append({"file": in_utf8(file), "stage": stage, "error": error, "message": message})
 
@@ -61,13 +61,13 @@ class DataFrameBuilder:
         return pd.DataFrame(columns, index)
 
 
-def _store(column: str) -> "list[Any] | array[Any]":
-    """Text is kept as references, all else packed."""
+def _empty(column: str) -> "list[Any] | array[Any]":
+    """A list for text; a packed array for numbers."""
     if column in ("file", "status") or column.startswith("label"):
         return []
     return array("q" if column == "n_segments" else "d")
 
 
 def _timedelta(seconds: NDArray[np.float64]) -> NDArray[np.timedelta64]:
-    """Whole microseconds, as the tables have them."""
+    """Timedeltas in whole microseconds, as in the tables."""
     return (np.rint(seconds * 1e6).astype(np.int64) * 1_000).astype("timedelta64[ns]")

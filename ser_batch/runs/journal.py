@@ -78,9 +78,7 @@ class Journal:
             OSError: it cannot be written; the journal is as it was.
         """
         offset = self._end
-        self._write(
-            {"file": file, "size": source.size, "mtime_ns": source.mtime_ns, **outcome.record()}
-        )
+        self._write({"file": file, "size": source.size, "mtime_ns": source.mtime_ns, **outcome.record()})
         return offset
 
     def outcome(self, offset: int) -> Outcome:

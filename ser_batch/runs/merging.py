@@ -1,8 +1,7 @@
-"""Joining shards: what the tasks of a job array have in their journals becomes the tables of one run."""
+"""Merging of shards: the journals of the tasks of a job array become the tables of one run."""
 
 import heapq
 import json
-import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
@@ -22,9 +21,9 @@ from ser_batch.runs.shards import Shard, existing_shards
 from ser_batch.runs.summary import Summary
 from ser_batch.runs.tables import check_formats, write_tables
 
-OPEN_FILES = 64  # beside two a shard
+OPEN_FILES = 64  # beside two for each shard
 NAMED = 20  # shards in a message
-TOLD = ("command", "started", "platform", "counts", "audio_seconds", "wall_seconds", "exit_code")
+KEPT = ("command", "started", "platform", "counts", "audio_seconds", "wall_seconds", "exit_code")
 
 
 def merge(
@@ -34,18 +33,17 @@ def merge(
     allow_missing: bool = False,
     any_root: bool = False,
 ) -> Summary:
-    """Join the shards in `folders` into tables in `output`. Memory grows with the shards, not with their files.
+    """Join the shards in `folders` into tables in `output`. Memory grows with the number of shards, not of files.
 
     Args:
         folders: output folders of `annotate --shard`.
         output: folder for the tables; may be one of `folders`.
         formats: by default those that the first shard was written in.
-        allow_missing: go without shards that are missing or not complete.
-        any_root: the shards saw one archive, though at different places.
+        allow_missing: accept missing and unfinished shards.
+        any_root: the shards' recordings are one archive, mounted at different places.
 
     Raises:
-        SerBatchError: no shards, not all of them, one of them twice, shards of different settings, or a folder that
-            cannot be written.
+        SerBatchError: no shards, a missing or duplicate shard, different settings, or a folder that cannot be written.
     """
     began = time.time()
     parts = _complete(folders)
@@ -57,7 +55,7 @@ def merge(
             "run their tasks again, with the same command as before, or give --allow-missing"
         )
     root = _common_root(parts, any_root)
-    runs = [json.loads((place.tables / "run.json").read_text()) for place in parts.values()]
+    runs = [json.loads((part.tables / "run.json").read_text()) for part in parts.values()]
     options = _options(runs[0], formats)
     check_formats(options.formats)
     summary = Summary(output, missing=len(missing))
@@ -65,30 +63,30 @@ def merge(
         (output / ".journal").mkdir(parents=True, exist_ok=True)
         with locked(output / ".journal" / "lock"):
             _allow_open_files(2 * len(parts) + OPEN_FILES)
-            results = heapq.merge(*(_results(*part) for part in parts.items()), key=_order)
+            results = heapq.merge(*(_results(shard, part) for shard, part in parts.items()), key=_order)
             name = _absolute(root) if options.absolute else str
             write_tables(
                 results, name, runs[0]["model"]["labels"], options.formats, summary, options.row_options
             )
             summary.wall_seconds = time.time() - began
-            told = [
-                {"shard": str(shard), "folder": str(place.folder), **{name: run[name] for name in TOLD}}
-                for (shard, place), run in zip(parts.items(), runs, strict=True)
+            shards = [
+                {"shard": str(shard), "folder": str(part.folder), **{name: run[name] for name in KEPT}}
+                for (shard, part), run in zip(parts.items(), runs, strict=True)
             ]
             document = runs[0] | run_json.environment_fields(began)
             document |= run_json.summary_fields(_of_all(summary, runs))
-            document |= {"options": asdict(options), "missing": list(map(str, missing)), "parts": told}
+            document |= {"options": asdict(options), "missing": list(map(str, missing)), "parts": shards}
             run_json.save(output / "run.json", document)
     return summary
 
 
 def _complete(folders: Sequence[Path]) -> dict[Shard, OutputFolder]:
-    """The shards that are complete, and where each is; they are checked to be parts of one whole."""
+    """The finished shards with their folders; checked to be of one count, each once."""
     parts: dict[Shard, OutputFolder] = {}
     for folder in folders:
         for shard in existing_shards(folder):
-            place = OutputFolder(folder, shard)
-            if not (place.index.exists() and (place.tables / "run.json").exists()):
+            part = OutputFolder(folder, shard)
+            if not (part.index.exists() and (part.tables / "run.json").exists()):
                 continue
             other = next(iter(parts), shard)
             if shard.count != other.count:
@@ -100,7 +98,7 @@ def _complete(folders: Sequence[Path]) -> dict[Shard, OutputFolder]:
                 raise SerBatchError(
                     f"shard {shard} is in {parts[shard].folder} and in {folder}: name one of them"
                 )
-            parts[shard] = place
+            parts[shard] = part
     if not parts:
         raise SerBatchError(
             f"no complete shards in {', '.join(map(str, folders))}: name output folders of `annotate --shard`"
@@ -115,8 +113,8 @@ def _missing(parts: dict[Shard, OutputFolder]) -> list[Shard]:
 
 
 def _common_root(parts: dict[Shard, OutputFolder], any_root: bool) -> str:
-    """The root of the first part, if all parts have been made with the same settings."""
-    fingerprints = {shard: _fingerprint(shard, place) for shard, place in parts.items()}
+    """The root of the first shard; checks that all have the same settings."""
+    fingerprints = {shard: _fingerprint(shard, part) for shard, part in parts.items()}
     one, first = next(iter(fingerprints.items()))
     for shard, fingerprint in fingerprints.items():
         names = [name for name in differences(first, fingerprint) if not (any_root and name == "root")]
@@ -132,16 +130,16 @@ def _common_root(parts: dict[Shard, OutputFolder], any_root: bool) -> str:
     return str(first["root"])
 
 
-def _fingerprint(shard: Shard, place: OutputFolder) -> dict[str, Any]:
-    with place.journal.open("rb") as journal:
+def _fingerprint(shard: Shard, part: OutputFolder) -> dict[str, Any]:
+    with part.journal.open("rb") as journal:
         fingerprint = read_record(journal, 0)
     if fingerprint is None:
-        raise _damaged(shard, place)
+        raise _damaged(shard, part)
     return fingerprint
 
 
 def _options(run: dict[str, Any], formats: Sequence[str]) -> Options:
-    """What a shard was asked for, as far as it bears on tables."""
+    """The options of a shard that this version knows."""
     known = {field.name for field in fields(Options)}
     options = Options(**{name: value for name, value in run["options"].items() if name in known})
     return replace(options, formats=formats or options.formats, shard=None)
@@ -153,6 +151,10 @@ def _absolute(root: str) -> Callable[[str], str]:
 
 
 def _allow_open_files(n: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows allows 8,192
+        return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < n:
         resource.setrlimit(
@@ -160,24 +162,24 @@ def _allow_open_files(n: int) -> None:
         )
 
 
-def _results(shard: Shard, place: OutputFolder) -> Iterator[tuple[str, Outcome]]:
-    """Name and result of a shard's inputs, sorted by path, read one at a time."""
-    with place.index.open() as index, place.journal.open("rb") as journal:
+def _results(shard: Shard, part: OutputFolder) -> Iterator[tuple[str, Outcome]]:
+    """Name and result of each input of a shard, sorted by path, read one at a time."""
+    with part.index.open() as index, part.journal.open("rb") as journal:
         for line in index:
             entry = json.loads(line)
             record = entry if isinstance(entry, dict) else read_record(journal, entry)
             if record is None or not shard.holds(record["file"]):
-                raise _damaged(shard, place)
+                raise _damaged(shard, part)
             yield record["file"], outcome_from(record)
 
 
 def _order(result: tuple[str, Outcome]) -> str:
-    """What sorts results as their paths do: the root itself, called `.`, comes before what is in it."""
+    """Sort key of a result: the root itself, named `.`, comes first."""
     return "" if result[0] == "." else result[0]
 
 
 def _of_all(summary: Summary, runs: Sequence[dict[str, Any]]) -> Summary:
-    """The summary with what the shards took, all together."""
+    """The summary with the times of all shards added."""
     return replace(
         summary,
         resumed=sum(run["counts"]["resumed"] for run in runs),
@@ -186,7 +188,7 @@ def _of_all(summary: Summary, runs: Sequence[dict[str, Any]]) -> Summary:
     )
 
 
-def _damaged(shard: Shard, place: OutputFolder) -> SerBatchError:
+def _damaged(shard: Shard, part: OutputFolder) -> SerBatchError:
     return SerBatchError(
-        f"{place.journal} is damaged, or not that of shard {shard}: run its task again, with --restart"
+        f"{part.journal} is damaged, or belongs to another shard than {shard}: run its task again, with --restart"
     )

@@ -1,7 +1,7 @@
 """The layout of an output folder: tables, journal, lock, and the index of a finished shard."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ser_batch.errors import SerBatchError
@@ -12,10 +12,10 @@ from ser_batch.runs.shards import Shard, existing_shards
 
 @dataclass(frozen=True, slots=True)
 class OutputFolder:
-    """Where a run, or a shard of one, keeps its tables and, hidden, its journal, its lock and a shard's index.
+    """The paths of a run, or of one shard, in an output folder.
 
-    The index is there when the shard is complete. Each of its lines is an input, sorted by path: where its result
-    lies in the journal, or why it could not be found.
+    The index exists when the shard is finished. It has a JSON line for each input, sorted by path: the offset of the
+    result in the journal, or the failure of an input that could not be found.
     """
 
     folder: Path
@@ -33,23 +33,23 @@ class OutputFolder:
 
     @property
     def lock(self) -> Path:
-        """What is locked while the journal and the tables are written."""
+        """The file that is locked while journal and tables are written."""
         return self._hidden("lock") if self.shard else self.folder / ".journal" / "lock"
 
     @property
     def index(self) -> Path:
-        """What tells that a shard is complete."""
+        """The index of a finished shard."""
         return self._hidden("index")
 
     def _hidden(self, kind: str) -> Path:
         return self.folder / ".journal" / (f"shard-{self.shard.slug}.{kind}" if self.shard else f"run.{kind}")
 
-    def make(self) -> None:
-        """Make the folders.
+    def create(self) -> None:
+        """Create the folders.
 
         Raises:
-            SerBatchError: the output folder holds shards of another count, which would overlap with this one.
-            OSError: they cannot be made.
+            SerBatchError: the output folder holds shards of another count, whose files overlap with this one's.
+            OSError: they cannot be created.
         """
         self.journal.parent.mkdir(parents=True, exist_ok=True)
         others = existing_shards(self.folder) if self.shard else []
@@ -61,16 +61,16 @@ class OutputFolder:
         self.tables.mkdir(parents=True, exist_ok=True)
 
     def begin(self) -> None:
-        """A shard is not complete any more."""
+        """Mark a shard as unfinished."""
         if self.shard:
             self.index.unlink(missing_ok=True)
 
     def finish(self, plan: Plan) -> None:
-        """A shard is complete."""
+        """Mark a shard as finished."""
         if not self.shard:
             return
         index = Replacement(self.index)
         for path, at in plan.entries():
-            entry = at if isinstance(at, int) else {"file": plan.name(path), **asdict(at)}
+            entry = at if isinstance(at, int) else {"file": plan.name(path), **at.record()}
             index.file.write(json.dumps(entry) + "\n")
         index.close()

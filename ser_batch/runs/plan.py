@@ -1,6 +1,6 @@
-"""What a run is to do: every input, sorted by path, and where its result lies in the journal."""
+"""The plan of a run: every input, sorted by path, and the offset of its result in the journal."""
 
-# Paths stay strings here: a million of them may be looked at, and they are kept as the system spells them.
+# Paths stay strings: there may be a million, and they are kept as the file system spells them.
 
 import heapq
 import os
@@ -17,15 +17,17 @@ from ser_batch.inputs.sources import Source, Unreadable
 from ser_batch.inputs.url import common_folder, is_url, redacted
 from ser_batch.runs.journal import InMemoryJournal, Journal
 
-NO_RESULT = -1
+NO_RESULT = -1  # instead of an offset
 
 
 class Plan:
-    """The inputs of a run. Packed, since they may be millions: each takes its path and 80 bytes.
+    """The inputs of a run. They may be millions: each takes the bytes of its path and 80 more.
 
-    `root` is the deepest folder above all arguments, which results are named relative to; `n_found` is how many
-    inputs all shards have, and `n_failed` how many have failed, in this run or in those that it resumes;
-    `unreadable` are inputs that are no files.
+    Attributes:
+        root: the deepest folder above all arguments; results are named relative to it.
+        n_found: number of inputs of all shards.
+        n_failed: number of failed inputs, in this run or in those that it resumes.
+        unreadable: inputs that cannot be read.
     """
 
     def __init__(
@@ -35,13 +37,13 @@ class Plan:
         exclude: Iterable[str] = (),
         holds: Callable[[str], bool] | None = None,
     ):
-        """Find the files that `paths` name or contain, or those of them whose names a shard `holds`.
+        """Find the files that `paths` name or contain; of a shard, only those whose names it `holds`.
 
-        `paths` are consumed one at a time; for a shard all at once, since names depend on the root.
+        `paths` are consumed one at a time; for a shard all at once, since the names depend on the root.
         """
         self.root = ""
         self.n_found = 0
-        self._above = ""  # the root with a slash
+        self._prefix = ""  # the root with a slash
         self._urls = False
         self._files: list[bytes] = []  # path, NUL, size and mtime: they sort as the paths do
         self.unreadable: list[Unreadable] = []
@@ -63,24 +65,24 @@ class Plan:
 
     def _arguments(self, paths: Iterable[str]) -> Iterator[str]:
         for number, path in enumerate(map(absolute, paths)):
-            place = _folder(path)
+            folder = _folder(path)
             self._urls |= is_url(path)
             if self._urls:
-                self.root = common_folder(self.root, place) if number else place
+                self.root = common_folder(self.root, folder) if number else folder
             else:
-                self.root = os.path.commonpath((self.root, place)) if number else place
-            self._above = os.path.join(self.root, "")
+                self.root = os.path.commonpath((self.root, folder)) if number else folder
+            self._prefix = os.path.join(self.root, "")
             yield path
 
     def __len__(self) -> int:
-        """How many inputs there are, files or not."""
+        """Number of inputs, readable or not."""
         return len(self._files) + len(self.unreadable)
 
     def resume(self, records: Iterable[tuple[int, dict[str, Any]]], retry_failed: bool) -> int:
-        """Find each file's result among those of a journal; returns how many have one and have not changed since."""
+        """Take over the results of a journal; returns the number of files that have one and are unchanged."""
         failed = bytearray(len(self._files))
         for offset, record in records:
-            i = self._index(self._above + record["file"])
+            i = self._index(self._prefix + record["file"])
             if i is None:
                 continue
             source = _unpack(self._files[i])
@@ -91,24 +93,24 @@ class Plan:
         return len(self._files) - self._offsets.count(NO_RESULT)
 
     def pending(self) -> Iterator[Source]:
-        """The files without a result, in order."""
+        """Yield the files without a result, sorted by path."""
         for i, offset in enumerate(self._offsets):
             if offset == NO_RESULT:
                 yield _unpack(self._files[i])
 
     def add(self, source: Source, outcome: Outcome, journal: Journal | InMemoryJournal) -> None:
-        """Record a file's result, in the journal."""
+        """Append a file's result to the journal."""
         i = self._index(source.path)
         assert i is not None
         self._offsets[i] = journal.append(self.name(source.path), source, outcome)
         self.n_failed += isinstance(outcome, Failure)
 
     def results(self, journal: Journal | InMemoryJournal) -> Iterator[tuple[str, Outcome]]:
-        """The path and result of every input, sorted by path; read from the journal one at a time."""
+        """Path and result of every input, sorted by path; results are read from the journal one at a time."""
         return ((path, at if isinstance(at, Failure) else journal.outcome(at)) for path, at in self.entries())
 
     def entries(self) -> Iterator[tuple[str, int | Failure]]:
-        """The path of every input, sorted, and where its result lies in the journal, or why it was not found."""
+        """Path of every input, sorted, with the offset of its result, or with its failure if it cannot be read."""
         files = (
             (redacted(_unpack(packed).path), offset)
             for packed, offset in zip(self._files, self._offsets, strict=True)
@@ -117,8 +119,8 @@ class Plan:
         return heapq.merge(files, others, key=lambda pair: pair[0])
 
     def name(self, path: str) -> str:
-        """What an input is called in the journal and in the tables: its path relative to the root."""
-        return redacted(path)[len(self._above) :] or "."
+        """Name of an input in journal and tables: its path relative to the root."""
+        return redacted(path)[len(self._prefix) :] or "."
 
     def _index(self, path: str) -> int | None:
         start = _encode(redacted(path)) + b"\0"
@@ -127,7 +129,7 @@ class Plan:
 
 
 def _folder(path: str) -> str:
-    """The folder that a path names, or that the file is in that it names."""
+    """The folder at a path, or the folder of the file at it."""
     if is_url(path):
         from ser_batch.inputs.remote import folder_of
 
@@ -136,12 +138,12 @@ def _folder(path: str) -> str:
 
 
 def _encode(path: str) -> bytes:
-    """Bytes that sort as the strings do, of names that are not UTF-8, too."""
+    """UTF-8, in which bytes sort as the strings do; also for names that are not valid text."""
     return path.encode("utf-8", "surrogatepass")
 
 
 def _pack(source: Source) -> bytes:
-    """A file, under the name that it can be found by: a URL has another signature next time."""
+    """Path, NUL, size and mtime; of a URL the path without secrets, and then the URL: its signature changes."""
     name = redacted(source.path)
     packed = b"%b\0%d %d" % (_encode(name), source.size, source.mtime_ns)
     return packed if name == source.path else b"%b %b" % (packed, _encode(source.path))
@@ -154,10 +156,10 @@ def _unpack(packed: bytes) -> Source:
 
 
 def _each_once(files: list[bytes]) -> list[bytes]:
-    """Sorted files without those that several URLs lead to.
+    """Remove duplicates of URLs from sorted files.
 
     Raises:
-        SerBatchError: two URLs differ only in what looks like a secret, so that their results could not be told apart.
+        SerBatchError: two URLs differ only in what looks like a secret, so their results have the same name.
     """
     once: list[bytes] = []
     for packed in files:
@@ -165,7 +167,7 @@ def _each_once(files: list[bytes]) -> list[bytes]:
             if _unpack(once[-1]).path != _unpack(packed).path:
                 name = redacted(_unpack(packed).path)
                 raise SerBatchError(
-                    f"{name} is given twice, with other parameters that look like credentials: give one of them"
+                    f"{name} is given twice, with different credentials in its parameters: give one of them"
                 )
             continue
         once.append(packed)

@@ -1,4 +1,4 @@
-"""How far a run is: what it tells about itself while it works, and what can be made of that."""
+"""Progress of a run: the callbacks that report it, and the estimate of the time left."""
 
 import time
 from collections import Counter, defaultdict
@@ -9,25 +9,21 @@ from ser_batch.engine.result import Annotation, Failure
 from ser_batch.inputs.sources import Source, Unreadable
 from ser_batch.inputs.suffixes import suffix
 
-# Bytes in a second of speech as people keep it: what is believed of a type of file until some of it is done.
+# Bytes per second of usual speech files: assumed of a type of file until some of it is done.
 USUAL_RATES = {".wav": 32_000, ".flac": 20_000, ".mp3": 12_000, ".m4a": 8_000, ".ogg": 8_000, ".opus": 4_000}
-BELIEF_SECONDS = 1.0  # of audio, after which a type's own rate counts for more than the usual one
+PRIOR_SECONDS = 1.0  # weight of the usual rate, in seconds of audio
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a run is to do: so many files, beside those done in earlier runs, with so many bytes of each suffix.
-
-    `unreadable` are inputs that have failed already; `labels` are the emotions in the order of an annotation's
-    probabilities; `name` is what the tables call a path.
-    """
+    """The files that a run has to annotate."""
 
     files: int
-    done_before: int
-    sizes: Mapping[str, int]
-    unreadable: Sequence[Unreadable]
-    labels: Sequence[str]
-    name: Callable[[str], str]
+    done_before: int  # files with a result of an earlier run
+    sizes: Mapping[str, int]  # bytes for each suffix
+    unreadable: Sequence[Unreadable]  # inputs that have failed already
+    labels: Sequence[str]  # the emotions, in the order of the probabilities
+    name: Callable[[str], str]  # from a path to its name in the tables
 
 
 def count_work(
@@ -37,7 +33,7 @@ def count_work(
     labels: Sequence[str],
     name: Callable[[str], str],
 ) -> Work:
-    """Count files and their bytes."""
+    """Count the files to annotate, and their bytes."""
     files = 0
     sizes: Counter[str] = Counter()
     for source in todo:
@@ -47,53 +43,53 @@ def count_work(
 
 
 class Progress:
-    """Is told what happens in a run; this one shows nothing."""
+    """Progress callbacks of a run; this class shows nothing."""
 
     def warn(self, message: str) -> None:
-        """Something that the user should know before it begins."""
+        """Called with a warning before the run begins."""
 
     def begin(self, work: Work) -> None:
-        """What is to be annotated is known."""
+        """Called when the files are found."""
 
     def advance(self, source: Source, outcome: Annotation | Failure) -> None:
-        """One of the files is done."""
+        """Called when a file is done."""
 
     def file_progress(self, source: Source, seconds: float) -> None:
-        """So much of a file in work is done, in seconds of audio. Told several times a second."""
+        """Called several times a second with the seconds of audio done in a file."""
 
     def tick(self) -> None:
-        """Time has passed. Told several times a second."""
+        """Called several times a second."""
 
     def stopping(self) -> None:
-        """A signal has come: what is in work is being finished. Told many times."""
+        """Called many times after a signal, while the files in work are finished."""
 
     def end(self) -> None:
-        """All files are done, or the run was interrupted."""
+        """Called when all files are done, or the run is interrupted."""
 
 
 class Rates:
-    """Seconds of audio in a byte, by suffix: as is usual, until some of the type has been heard."""
+    """Seconds of audio per byte for each suffix, learnt from finished files."""
 
     def __init__(self) -> None:
         self._read: Counter[str] = Counter()
-        self._heard: defaultdict[str, float] = defaultdict(float)
+        self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def learn(self, source: Source, seconds: float) -> None:
-        """So much audio is in a file."""
+        """Add a file with its seconds of audio."""
         self._read[suffix(source.path)] += source.size
-        self._heard[suffix(source.path)] += seconds
+        self._seconds[suffix(source.path)] += seconds
 
     def left(self, sizes: Mapping[str, int]) -> float:
-        """Seconds in so many bytes of each suffix, beside those of the files that were learnt: an estimate."""
+        """Estimate the seconds in all bytes of each suffix, less those of the learnt files."""
         return sum((size - self._read[kind]) * self._seconds_a_byte(kind) for kind, size in sizes.items())
 
     def _seconds_a_byte(self, kind: str) -> float:
-        belief = BELIEF_SECONDS * USUAL_RATES.get(kind, 32_000)
-        return (BELIEF_SECONDS + self._heard[kind]) / (belief + self._read[kind])
+        prior = PRIOR_SECONDS * USUAL_RATES.get(kind, 32_000)
+        return (PRIOR_SECONDS + self._seconds[kind]) / (prior + self._read[kind])
 
 
 class ProgressEstimate:
-    """Measures a run in seconds of audio, since files and bytes take times that differ a hundredfold."""
+    """Progress in seconds of audio: the time of a file, or of a byte, varies a hundredfold."""
 
     def __init__(self, work: Work):
         self.work = work
@@ -114,18 +110,18 @@ class ProgressEstimate:
         self._last = time.monotonic()
 
     def file_progress(self, source: Source, seconds: float) -> None:
-        """Count so much of a file in work."""
+        """Count the seconds done in a file in work."""
         self._partly[source.path] = seconds
         self._last = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Of audio that are done."""
+        """Seconds of audio done."""
         return self._seconds + sum(self._partly.values())
 
     @property
     def seconds_left(self) -> float:
-        """Of audio: an estimate."""
+        """Seconds of audio left: an estimate."""
         return max(0.0, self._rates.left(self.work.sizes) - sum(self._partly.values()))
 
     @property
@@ -135,14 +131,14 @@ class ProgressEstimate:
 
     @property
     def times_real_time(self) -> float:
-        """Seconds of audio done in a second."""
+        """Seconds of audio done per second."""
         return self.seconds / max(self.elapsed, 1e-9)
 
     @property
     def time_left(self) -> float | None:
-        """Seconds until the end at the pace so far; unknown before there is any audio.
+        """Seconds until the end at the mean speed so far; None before the first result.
 
-        From one result to the next it counts down: only then is it known how much has been done.
+        It counts down from one result to the next.
         """
         if not self.seconds:
             return None

@@ -1,4 +1,4 @@
-"""From a worker's result to the rows of the tables."""
+"""Rows of the tables from the annotation of a file."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,78 +11,80 @@ from ser_batch.engine.job import RowOptions
 from ser_batch.engine.result import SCALE, Annotation, to_ten_thousandths
 from ser_batch.output.schema import Emotion, FileRow, SegmentRow
 
-UNCERTAIN, SILENT = -1, -2  # in place of the index of a label
+UNCERTAIN, SILENT = -1, -2  # instead of the index of a label
+DEFAULTS = RowOptions()
 
 
 def rows(
-    file: str, annotation: Annotation, labels: Sequence[str], view: RowOptions | None = None
+    file: str, annotation: Annotation, labels: Sequence[str], options: RowOptions = DEFAULTS
 ) -> tuple[FileRow, list[SegmentRow]]:
-    """The row of a file and the rows of its segments.
+    """Return the row of a file and the rows of its segments.
 
-    A file's probabilities are the mean of its segments', weighted by their speech ratios; its speech ratio is
-    the mean of theirs.
+    The file's probabilities are the mean of the segments' probabilities, weighted by speech ratio; its speech ratio
+    is the mean of the segments'.
     """
-    view = view or RowOptions()
-    heard = _heard(annotation.probabilities, annotation.speech, view.min_confidence)
-    shown, heard_shown = _joined(annotation, heard) if view.merge_consecutive else (annotation, heard)
+    indices = _label_indices(annotation.probabilities, annotation.speech, options.min_confidence)
+    shown, shown_indices = (
+        _joined(annotation, indices) if options.merge_consecutive else (annotation, indices)
+    )
     rate = annotation.sample_rate
     segments = [
-        SegmentRow(
-            file, round(start / rate, 6), round(end / rate, 6), _emotion(shares, speech, label, labels)
-        )
-        for start, end, shares, speech, label in zip(
+        SegmentRow(file, round(start / rate, 6), round(end / rate, 6), _emotion(p, speech, label, labels))
+        for start, end, p, speech, label in zip(
             shown.starts.tolist(),
             shown.ends.tolist(),
             shown.probabilities,
             shown.speech.tolist(),
-            heard_shown.tolist(),
+            shown_indices.tolist(),
             strict=True,
         )
     ]
-    shares, speech = _mean(annotation.probabilities, annotation.speech)
-    [label] = _heard(shares[np.newaxis], np.array([speech]), view.min_confidence).tolist()
-    whole = _emotion(shares, speech, label, labels)
+    mean, speech = _mean(annotation.probabilities, annotation.speech)
+    [label] = _label_indices(mean[np.newaxis], np.array([speech]), options.min_confidence).tolist()
+    whole = _emotion(mean, speech, label, labels)
     return FileRow(file, round(annotation.duration, 6), len(segments), whole), segments
 
 
-def _heard(shares: NDArray[np.int32], speech: NDArray[np.int32], least: float) -> NDArray[np.intp]:
-    """The label's index for each of `[n, labels]` shares, or `UNCERTAIN` below a confidence, or `SILENT`."""
-    heard = shares.argmax(axis=1)
-    heard[shares.max(axis=1) / SCALE < least] = UNCERTAIN
-    heard[speech == 0] = SILENT
-    return heard
+def _label_indices(
+    probabilities: NDArray[np.int32], speech: NDArray[np.int32], min_confidence: float
+) -> NDArray[np.intp]:
+    """Index of the most probable label for each row of `[n, labels]`; `UNCERTAIN` or `SILENT` without a label."""
+    indices = probabilities.argmax(axis=1)
+    indices[probabilities.max(axis=1) / SCALE < min_confidence] = UNCERTAIN
+    indices[speech == 0] = SILENT
+    return indices
 
 
-def _joined(annotation: Annotation, heard: NDArray[np.intp]) -> tuple[Annotation, NDArray[np.intp]]:
-    """Neighbours in which the same is heard as one segment, with the mean of their shares and speech ratios."""
-    firsts = np.flatnonzero(np.diff(heard, prepend=heard[0] - 1))
-    bounds = [*firsts.tolist(), len(heard)]
-    shares, speech = annotation.probabilities[firsts], annotation.speech[firsts]
+def _joined(annotation: Annotation, indices: NDArray[np.intp]) -> tuple[Annotation, NDArray[np.intp]]:
+    """Join neighbouring segments of the same label; the joined ones have the mean of their values."""
+    firsts = np.flatnonzero(np.diff(indices, prepend=indices[0] - 1))
+    bounds = [*firsts.tolist(), len(indices)]
+    means, speech = annotation.probabilities[firsts], annotation.speech[firsts]
     for i, (first, end) in enumerate(pairwise(bounds)):
         if end - first > 1:
-            shares[i], speech[i] = _mean(annotation.probabilities[first:end], annotation.speech[first:end])
-            if (label := heard[first]) >= 0:  # rounding may have put another a ten-thousandth before it
-                most = shares[i].argmax()
-                shares[i, [label, most]] = shares[i, [most, label]]
+            means[i], speech[i] = _mean(annotation.probabilities[first:end], annotation.speech[first:end])
+            if (label := indices[first]) >= 0:  # rounding may have put another label first
+                most = means[i].argmax()
+                means[i, [label, most]] = means[i, [most, label]]
     ends = annotation.ends[np.array(bounds[1:]) - 1]
     joined = replace(
-        annotation, starts=annotation.starts[firsts], ends=ends, probabilities=shares, speech=speech
+        annotation, starts=annotation.starts[firsts], ends=ends, probabilities=means, speech=speech
     )
-    return joined, heard[firsts]
+    return joined, indices[firsts]
 
 
-def _mean(shares: NDArray[np.int32], speech: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
-    """The mean of `[n, labels]` shares, weighted by `[n]` speech ratios, and the mean of these."""
+def _mean(probabilities: NDArray[np.int32], speech: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
+    """Mean of the probabilities `[n, labels]`, weighted by the speech ratios `[n]`, and the mean of the ratios."""
     mean = round(float(speech.mean()))
     if not mean:
-        return np.zeros(shares.shape[1], np.int32), 0
-    weights = speech.astype(np.int64)  # 22 windows full of speech are too much for 32 bits
-    return to_ten_thousandths(weights @ shares / (weights.sum() * SCALE)), mean
+        return np.zeros(probabilities.shape[1], np.int32), 0
+    weights = speech.astype(np.int64)  # 22 windows of speech overflow 32 bits
+    return to_ten_thousandths(weights @ probabilities / (weights.sum() * SCALE)), mean
 
 
-def _emotion(shares: NDArray[np.int32], speech: int, label: int, labels: Sequence[str]) -> Emotion:
+def _emotion(scaled: NDArray[np.int32], speech: int, label: int, labels: Sequence[str]) -> Emotion:
     if label == SILENT:
         return Emotion(None, None, None, 0.0)
-    probabilities = tuple((shares / SCALE).tolist())
+    probabilities = tuple((scaled / SCALE).tolist())
     name = None if label == UNCERTAIN else labels[label]
     return Emotion(name, max(probabilities), probabilities, speech / SCALE)

@@ -1,4 +1,4 @@
-"""`run.json`: what was run and what came out; and the fingerprint that a resume is held against."""
+"""`run.json`: versions, options and counts of a run; and the fingerprint that a resumed run must match."""
 
 import json
 import platform
@@ -19,13 +19,14 @@ from ser_batch.runs.summary import Summary
 from ser_batch.version import __version__
 
 PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "ai-edge-litert")
-RESULTS_VERSION = 1  # raised when the same settings would give other numbers
+RESULTS_VERSION = 1  # raised when the same settings give other numbers
+COUNTS = ("files", "segments", "silent", "uncertain", "failed", "resumed")
 
 
 def fingerprint(settings: Settings, bundle: Bundle, root: str) -> dict[str, Any]:
-    """What results depend on: two runs with equal fingerprints may share a journal.
+    """Everything that results depend on: runs with equal fingerprints may share a journal.
 
-    `root` is the folder that names in the journal are relative to: `a.wav` under another one is another file.
+    `root` is the folder that the names in the journal are relative to.
     """
     return {
         "root": root,
@@ -47,28 +48,19 @@ def write(
     bundle: Bundle,
     summary: Summary,
 ) -> None:
-    """Write `run.json`; `root` is the folder that the names in the tables are relative to."""
-    save(
-        path,
-        {
-            **environment_fields(began),
-            "root": redacted(root),
-            "options": {**asdict(options), "denoise": settings.denoise},
-            "model": {
-                "name": bundle.name,
-                "sha256": bundle.sha256,
-                "labels": bundle.labels,
-                "temperature": bundle.temperature,
-                "denoise": bundle.denoise,
-            },
-            "front_end": FRONT_END,
-            **summary_fields(summary),
-        },
-    )
+    """Write `run.json` of a run; `root` is the folder that the names in the tables are relative to."""
+    model = {name: getattr(bundle, name) for name in ("name", "sha256", "labels", "temperature", "denoise")}
+    document = environment_fields(began) | {
+        "root": redacted(root),
+        "options": {**asdict(options), "denoise": settings.denoise},
+        "model": model,
+        "front_end": FRONT_END,
+    }
+    save(path, document | summary_fields(summary))
 
 
 def environment_fields(began: float) -> dict[str, Any]:
-    """What runs, and where; since when, in seconds since 1970."""
+    """Versions, machine, command line and start time (`began` in seconds since 1970)."""
     return {
         "schema_version": SCHEMA_VERSION,
         "ser_batch": __version__,
@@ -81,16 +73,9 @@ def environment_fields(began: float) -> dict[str, Any]:
 
 
 def summary_fields(summary: Summary) -> dict[str, Any]:
-    """What came out."""
+    """The summary of a run."""
     return {
-        "counts": {
-            "files": summary.files,
-            "segments": summary.segments,
-            "silent": summary.silent,
-            "uncertain": summary.uncertain,
-            "failed": summary.failed,
-            "resumed": summary.resumed,
-        },
+        "counts": {name: getattr(summary, name) for name in COUNTS},
         "labels": dict(sorted(summary.labels.items())),
         "audio_seconds": round(summary.audio_seconds, 3),
         "new_audio_seconds": round(summary.new_audio_seconds, 3),
@@ -103,7 +88,7 @@ def summary_fields(summary: Summary) -> dict[str, Any]:
 
 
 def save(path: Path, document: dict[str, Any]) -> None:
-    """Write a `run.json`, whole or not at all."""
+    """Write a `run.json` atomically."""
     replacement = Replacement(path)
     replacement.file.write(json.dumps(document, indent=2, default=str) + "\n")
     replacement.close()

@@ -1,4 +1,4 @@
-"""Shards: a part of the files for each task of a job array, kept apart from the others in one output folder."""
+"""Shards: the part of the files that one task of a job array annotates."""
 
 import hashlib
 import os
@@ -13,24 +13,19 @@ from ser_batch.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Scheduler:
-    """The variables in which a scheduler tells a task of a job array its number and the array's range."""
+    """The environment variables that give a task of a job array its number and the array's range."""
 
     number: str
     first: str = ""
     last: str = ""
     step: str = ""
     count: str = ""
-    base: int = 1  # the first number, where no variable tells it
+    base: int = 1  # the first number, if no variable gives it
 
 
+SLURM = "SLURM_ARRAY_TASK_"
 SCHEDULERS = (
-    Scheduler(
-        "SLURM_ARRAY_TASK_ID",
-        "SLURM_ARRAY_TASK_MIN",
-        "SLURM_ARRAY_TASK_MAX",
-        "SLURM_ARRAY_TASK_STEP",
-        "SLURM_ARRAY_TASK_COUNT",
-    ),
+    Scheduler(SLURM + "ID", SLURM + "MIN", SLURM + "MAX", SLURM + "STEP", SLURM + "COUNT"),
     Scheduler("SGE_TASK_ID", "SGE_TASK_FIRST", "SGE_TASK_LAST", "SGE_TASK_STEPSIZE"),
     Scheduler("LSB_JOBINDEX", last="LSB_JOBINDEX_END", step="LSB_JOBINDEX_STEP"),
     Scheduler("PBS_ARRAY_INDEX"),  # PBS Pro, OpenPBS
@@ -42,7 +37,7 @@ SCHEDULERS = (
 @final
 @dataclass(frozen=True, slots=True, order=True)
 class Shard:
-    """Part `index` of `count`, counted from 1. Files are dealt out by a hash of their names."""
+    """Part `index` of `count`, counted from 1. A hash of a file's name decides which shard it is in."""
 
     index: int
     count: int
@@ -52,35 +47,35 @@ class Shard:
 
     @property
     def slug(self) -> str:
-        """What its files are called."""
+        """The shard in names of files and folders."""
         return f"{self.index}-of-{self.count}"
 
     def holds(self, name: str) -> bool:
-        """Whether a file is in this part, by its path relative to the root: the same wherever that is mounted."""
+        """Whether a file is in this shard, by its path relative to the root, wherever that is mounted."""
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         return int.from_bytes(digest, "big") % self.count == self.index - 1
 
 
 def parse_shard(text: str | None, environment: Mapping[str, str] = os.environ) -> Shard | None:
-    """The shard that `I/N`, `auto` or `auto/N` means; the latter two ask the scheduler's environment.
+    """Parse `I/N`, `auto` or `auto/N`; the last two read the scheduler's environment variables.
 
     Raises:
-        UsageError: it means none.
+        UsageError: no valid shard.
     """
     if text is None:
         return None
     found = re.fullmatch(r"(\d+)/(\d+)|auto(?:/(\d+))?", text, re.ASCII)
     if not found:
         raise UsageError(f"--shard {text}: give I/N, such as 1/16 to 16/16, or auto in a job array")
-    index, count, told = found.groups()
-    shard = Shard(int(index), int(count)) if index else _from_scheduler(told, environment)
+    index, count, auto_count = found.groups()
+    shard = Shard(int(index), int(count)) if index else _from_scheduler(auto_count, environment)
     if not 1 <= shard.index <= shard.count:
         raise UsageError(f"--shard {text}: there is no shard {shard}; they are counted from 1/N to N/N")
     return shard
 
 
 def _from_scheduler(count: str | None, environment: Mapping[str, str]) -> Shard:
-    """The shard of a task: the number in its array's range, or the task's own number if the count is given."""
+    """The shard of a task: its place in the array's range, or its own number if the count is given."""
     scheduler = next((each for each in SCHEDULERS if environment.get(each.number, "").isdecimal()), None)
     if not scheduler:
         names = ", ".join(each.number for each in SCHEDULERS)
@@ -101,7 +96,7 @@ def _from_scheduler(count: str | None, environment: Mapping[str, str]) -> Shard:
 
 
 def existing_shards(folder: Path) -> list[Shard]:
-    """The shards that have a journal in an output folder, complete or not."""
+    """Return the shards that have a journal in an output folder, finished or not."""
     names = (path.name for path in (folder / ".journal").glob("shard-*.journal"))
     found = (re.fullmatch(r"shard-(\d+)-of-(\d+)\.journal", name, re.ASCII) for name in names)
     return sorted(Shard(int(match[1]), int(match[2])) for match in found if match)

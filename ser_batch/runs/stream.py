@@ -1,4 +1,4 @@
-"""`annotate -o -`: rows as JSON lines, written as they come: no folder, no journal, no results in memory."""
+"""`annotate -o -`: rows as JSON lines on stdout, written as files are done; no folder, no journal."""
 
 import json
 import os
@@ -19,23 +19,23 @@ from ser_batch.inputs.url import redacted
 from ser_batch.output.schema import Schema
 from ser_batch.runs.progress import Progress, Work
 from ser_batch.runs.rows import rows
-from ser_batch.runs.run import interruptible, prepare
-from ser_batch.runs.signals import stop_on_signal
+from ser_batch.runs.settings import prepare
+from ser_batch.runs.signals import interruptible, stop_on_signal
 from ser_batch.runs.summary import Summary
 from ser_batch.runs.tables import count
 
 
 def stream(paths: Iterable[str], output: int, options: Options, progress: Progress) -> Summary:
-    """Annotate files as they are named, and write their rows in the order in which they are done.
+    """Annotate files and write their rows in the order of completion.
 
-    A file's segments come first, each a line, and then the file, which says that they are complete. A failure is a
-    line, too. `type` tells which it is. Files are called as they were named, or found in what was named.
+    Each row is a JSON line with a `type`: the `segment` rows of a file, then its `file` row; or a `failure`. Files are
+    named as in `paths`, or as found below them.
 
     Args:
         paths: files and directories; consumed as workers become free.
-        output: file descriptor to write to. If nobody reads it any more, the end comes early, but is no error.
-        options: as for `run`, save those that are about a folder.
-        progress: is told of each file.
+        output: file descriptor to write to. If its reader is gone, the run ends without an error.
+        options: as for `run`, except those for a folder.
+        progress: its callbacks are called.
 
     Raises:
         SerBatchError: nothing can be done, too many files have failed, or the output cannot be written.
@@ -47,18 +47,18 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
     schema = Schema(bundle.labels, options.top_k)
     summary = Summary(Path("-"))
 
-    def failed(path: str, failure: Failure) -> None:
+    def fail(path: str, failure: Failure) -> None:
         summary.failed += 1
-        told = {"stage": failure.stage, "error": failure.error, "message": failure.message}
-        _write(output, [{"type": "failure", "file": redacted(path), **told}])
+        _write(output, [{"type": "failure", "file": redacted(path), **failure.record()}])
 
     def sources() -> Iterator[Source]:
-        named = map(absolute, paths) if options.absolute else paths
-        for item in find(named, options.include, options.exclude):
+        for item in find(
+            map(absolute, paths) if options.absolute else paths, options.include, options.exclude
+        ):
             if isinstance(item, Source):
                 yield item
             else:
-                failed(item.path, Failure("find", item.error, item.message))
+                fail(item.path, Failure("find", item.error, item.message))
 
     def stopped() -> bool:
         if signalled.is_set():
@@ -72,23 +72,14 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
             if not first and not summary.failed:
                 raise SerBatchError("no audio files: check the paths, --include and --exclude")
             progress.begin(Work(0, 0, {}, (), bundle.labels, redacted))
-            with (
-                stop_on_signal() as signalled,
-                closing(
-                    engine(
-                        chain(first, found),
-                        settings,
-                        len(first),
-                        options.timeout,
-                        stopped,
-                        progress.file_progress,
-                    )
-                ) as results,
-            ):
-                for source, outcome in results:
+            outcomes = engine(
+                chain(first, found), settings, len(first), options.timeout, stopped, progress.file_progress
+            )
+            with stop_on_signal() as signalled, closing(outcomes):
+                for source, outcome in outcomes:
                     progress.advance(source, outcome)
                     if isinstance(outcome, Failure):
-                        failed(source.path, outcome)
+                        fail(source.path, outcome)
                         continue
                     file, segments = rows(redacted(source.path), outcome, bundle.labels, options.row_options)
                     lines = [{"type": "segment", **schema.record(segment)} for segment in segments]
@@ -96,7 +87,7 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
                     count(file, summary)
                     summary.add_work(outcome)
             summary.interrupted = signalled.is_set()
-    except BrokenPipeError:  # the reader has had enough
+    except BrokenPipeError:  # nobody reads any more
         return Summary(summary.folder)
     if summary.failed > options.failures_allowed:
         raise SerBatchError(f"stopped: {summary.failed} failed, which is more than was allowed")
@@ -104,7 +95,7 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
 
 
 def _write(output: int, lines: Iterable[dict[str, Any]]) -> None:
-    """Write lines to a file descriptor at once: what nobody reads is left in no buffer."""
+    """Write JSON lines to a file descriptor, unbuffered."""
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     data = memoryview(text.encode(errors="backslashreplace"))
     try:

@@ -11,48 +11,37 @@ from ser_batch.runs import exit_codes
 
 @dataclass(slots=True)
 class Summary:
-    """The result of a run in numbers.
+    """The result of a run: counts of files and segments, and times in seconds."""
 
-    Attributes:
-        folder: where the tables are.
-        files: number of annotated files; `segments`, `silent`, `uncertain`, `failed` and `resumed` (files that an
-            earlier run had done) are counts, too.
-        audio_seconds: of all files; `new_audio_seconds` is what this run annotated.
-        wall_seconds: duration of the run.
-        labels: number of files with each label.
-        stages: worker time in seconds for each of `ser_batch.engine.stopwatch.STAGES`.
-        interrupted: a signal stopped the run; no tables were written.
-        stopped: why the run stopped before its end, if it did; no tables were written.
-        missing: number of shards that a merge went without.
-        report: path of the HTML report, if one was written.
-        url: where the folder was copied to.
-        root: folder that the file names in the tables are relative to.
-    """
-
-    folder: Path
-    files: int = 0
+    folder: Path  # of the tables
+    files: int = 0  # annotated
     segments: int = 0
     silent: int = 0
     uncertain: int = 0
     failed: int = 0
-    resumed: int = 0
+    resumed: int = 0  # done by an earlier run
     audio_seconds: float = 0.0
-    new_audio_seconds: float = 0.0
+    new_audio_seconds: float = 0.0  # annotated by this run
     wall_seconds: float = 0.0
-    labels: Counter[str] = field(default_factory=Counter)
-    stages: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-    interrupted: bool = False
-    stopped: str = ""
-    missing: int = 0
+    labels: Counter[str] = field(default_factory=Counter)  # files with each label
+    stages: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))  # worker time
+    interrupted: bool = False  # by a signal
+    stopped: str = ""  # reason why the run stopped before its end
+    missing: int = 0  # shards that a merge went without
     report: Path | None = None
-    url: str = ""
-    root: str = ""
+    url: str = ""  # where the folder was copied to
+    root: str = ""  # folder that the names in the tables are relative to
 
     def add_work(self, annotation: Annotation) -> None:
         """Add the audio and the worker time of one annotated file."""
         self.new_audio_seconds += annotation.duration
         for stage, seconds in zip(STAGES, annotation.seconds, strict=True):
             self.stages[stage] += seconds
+
+    @property
+    def complete(self) -> bool:
+        """Whether every input was tried; if not, no tables are written."""
+        return not (self.interrupted or self.stopped)
 
     @property
     def times_real_time(self) -> float:

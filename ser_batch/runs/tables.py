@@ -1,4 +1,4 @@
-"""From the journal to the tables."""
+"""Writing the tables of a run from the results in its journal."""
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -15,10 +15,10 @@ from ser_batch.runs.summary import Summary
 
 
 def check_formats(formats: Iterable[str]) -> None:
-    """Make sure that formats can be written, before hours of work.
+    """Check that the formats can be written, before hours of work.
 
     Raises:
-        UsageError: there is no such format, or it needs an extra.
+        UsageError: an unknown format, or one whose package is missing.
     """
     for kind in formats:
         if kind not in FORMATS:
@@ -37,68 +37,68 @@ def write_tables(
     labels: Sequence[str],
     formats: Sequence[str],
     summary: Summary,
-    view: RowOptions | None = None,
+    options: RowOptions | None = None,
     frame: DataFrameBuilder | None = None,
 ) -> None:
-    """Write every format from results sorted by path, and count what is in them.
+    """Write every format into the folder of the summary, and count files and segments in it.
 
     Args:
-        results: path and outcome of every input; taken one at a time.
-        name: what the tables call a path.
+        results: path and outcome of every input, sorted by path; consumed one at a time.
+        name: the function from a path to its name in the tables.
         labels: the emotions, in the order of the probabilities.
         formats: names in `ser_batch.output.formats.FORMATS`.
-        summary: the folder, and the counts, which are added to.
-        view: how the results are shown.
-        frame: takes the rows, too.
+        summary: its folder is used, its counts are increased.
+        options: what shapes the rows.
+        frame: receives the rows, too.
 
     Raises:
         OSError: a table cannot be written; the earlier ones are as they were.
     """
     folder = summary.folder
-    view = view or RowOptions()
-    schema = Schema(labels, view.top_k)
+    options = options or RowOptions()
+    schema = Schema(labels, options.top_k)
     try:
         writers = [maker(kind)(folder, schema) for kind in dict.fromkeys(formats)]
         failures = CsvTable(folder / "failures.csv", FAILURE_COLUMNS)
 
-        def failed(*values: str) -> None:
+        def fail(*values: str) -> None:
             failures.write(values)
             if frame:
                 frame.fail(*values)
 
-        tell(results, name, labels, view, summary, [*writers, *([frame] if frame else [])], failed)
+        write_rows(results, name, labels, options, summary, [*writers, *([frame] if frame else [])], fail)
         for writer in writers:
             writer.close()
         failures.close()
     except BaseException:
-        for partial in folder.glob("*.partial"):  # room, if it is the disk that is full
+        for partial in folder.glob("*.partial"):  # frees a full disk
             shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
         raise
 
 
-def tell(
+def write_rows(
     results: Iterable[tuple[str, Outcome]],
     name: Callable[[str], str],
     labels: Sequence[str],
-    view: RowOptions,
+    options: RowOptions,
     summary: Summary,
-    takers: Sequence[Writer | DataFrameBuilder],
-    failed: Callable[[str, str, str, str], None],
+    writers: Sequence[Writer | DataFrameBuilder],
+    fail: Callable[[str, str, str, str], None],
 ) -> None:
-    """Give each file with its segments to each of the `takers`, and failures to `failed`; count both."""
+    """Pass the rows of each file to all `writers`, and each failure to `fail`; count both in the summary."""
     for path, outcome in results:
         if isinstance(outcome, Failure):
-            failed(name(path), outcome.stage, outcome.error, outcome.message)
+            fail(name(path), outcome.stage, outcome.error, outcome.message)
             summary.failed += 1
             continue
-        file, segments = rows(name(path), outcome, labels, view)
-        for taker in takers:
-            taker.write(file, segments)
+        file, segments = rows(name(path), outcome, labels, options)
+        for writer in writers:
+            writer.write(file, segments)
         count(file, summary)
 
 
 def count(file: FileRow, summary: Summary) -> None:
-    """Add a file to the counts."""
+    """Add a file to the counts of the summary."""
     summary.files += 1
     summary.segments += file.n_segments
     summary.audio_seconds += file.duration

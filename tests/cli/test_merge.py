@@ -198,7 +198,7 @@ def test_what_overlaps_is_refused(shards, tmp_path):
     with pytest.raises(SerBatchError, match=r"shard 1/3 is in .* and in .*: name one of them"):
         ser_batch.merge([shards, shutil.copytree(shards, tmp_path / "again")], tmp_path / "joined")
     other = OutputFolder(tmp_path / "other", Shard(1, 2))
-    other.make()
+    other.create()
     shutil.copytree(shards / "shards" / f"1-of-{N}", other.tables, dirs_exist_ok=True)
     other.journal.touch()
     other.index.touch()
@@ -212,7 +212,7 @@ def test_a_journal_that_is_not_the_shard_s_is_refused(shards):
     hidden = shards / ".journal"
     for kind in ("journal", "index"):
         shutil.copy(hidden / f"shard-1-of-{N}.{kind}", hidden / f"shard-2-of-{N}.{kind}")
-    with pytest.raises(SerBatchError, match=r"shard-2-of-3\.journal is damaged, or not that of shard 2/3"):
+    with pytest.raises(SerBatchError, match=r"shard-2-of-3\.journal is damaged, or belongs to another shard than 2/3"):
         ser_batch.merge(shards)
     assert not list(shards.glob("files.csv*"))
 

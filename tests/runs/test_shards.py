@@ -107,14 +107,14 @@ def test_an_input_that_cannot_be_found_fails_in_one_shard(tmp_path):
 
 def test_an_output_folder_is_for_shards_of_one_count(tmp_path):
     place = OutputFolder(tmp_path, Shard(3, 4))
-    place.make()
+    place.create()
     place.journal.touch()
     (tmp_path / ".journal" / "shard-x-of-4.journal").touch()
     assert existing_shards(tmp_path) == [Shard(3, 4)]
-    OutputFolder(tmp_path, Shard(1, 4)).make()
-    OutputFolder(tmp_path).make()
+    OutputFolder(tmp_path, Shard(1, 4)).create()
+    OutputFolder(tmp_path).create()
     with pytest.raises(SerBatchError, match=r"holds shard 3/4, and this is shard 1/1: .*auto/4"):
-        OutputFolder(tmp_path, Shard(1, 1)).make()
+        OutputFolder(tmp_path, Shard(1, 1)).create()
 
 
 def test_a_run_and_shards_do_not_meet(tmp_path):
@@ -128,7 +128,7 @@ def test_the_index_lists_what_is_in_the_shard(tmp_path):
     (tmp_path / "in").mkdir()
     os.symlink("nowhere", tmp_path / "in" / "b\udcff.wav")
     place = OutputFolder(tmp_path / "out", Shard(1, 1))
-    place.make()
+    place.create()
     place.finish(Plan([str(tmp_path / "in")]))
     [line] = place.index.read_text().splitlines()
     assert json.loads(line)["file"] == "b\udcff.wav"

@@ -371,7 +371,7 @@ def test_another_machine_goes_on_with_a_run_that_was_killed(s3, samples, tmp_pat
     s3.faults["GET", "/5.flac"] = ["slow"] * 9
     arguments = [inputs, "-o", url, "-j", "1", "--work-dir", str(tmp_path / "first")]
     script = "import sys; from ser_batch.cli import main; from ser_batch.engine import mirror; "
-    script += "mirror.COPY_SECONDS = 0.2; main(sys.argv[1:])"
+    script += "mirror.UPLOAD_SECONDS = 0.2; main(sys.argv[1:])"
     command = [sys.executable, "-c", script, "annotate", *arguments]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_until(lambda: _lines(s3, f"{key}/.journal/run.journal") > 3, 120)
@@ -415,7 +415,7 @@ def test_an_interrupted_run_leaves_its_journal(s3, samples, tmp_path, out):
 @slow
 def test_a_run_keeps_away_from_another(s3, samples, tmp_path, out, monkeypatch):
     url, key = out
-    lock = mirror.signature().splitlines()
+    lock = mirror.holder_text().splitlines()
     s3.client.put_object(
         Bucket=BUCKET, Key=f"{key}/.journal/lock", Body="\n".join([lock[0], "elsewhere", lock[2]])
     )

@@ -1,4 +1,4 @@
-"""The engine for clusters: the workers of the local engine, each in the care of a Ray actor."""
+"""The Ray engine: a pool of actors on a cluster, each with one worker of the local engine."""
 
 import json
 import os
@@ -29,14 +29,17 @@ from ser_batch.model.bundle import load_bundle
 from ser_batch.version import __version__
 
 LOCAL = "local"  # in place of an address: a private cluster
-AHEAD = 2  # chunks given to each actor, so that it need not wait for the next one
-LOSSES = 3  # how many actors may be lost over a file
-REFRESH_SECONDS = 3.0  # between looks at how large the cluster is
-PATIENCE_SECONDS = 900.0  # without any actor: nodes that are booted and install packages take minutes
+QUEUED = 2  # chunks sent to each actor, so that it never waits for the next one
+LOSSES = 3  # actors that may be lost while they annotate the same file
+REFRESH_SECONDS = 3.0  # between two requests of the cluster's size
+PATIENCE_SECONDS = 900.0  # without any actor: nodes that boot and install packages take minutes
 CONNECT_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
 PART_BYTES = 16_000_000  # of a file in the object store
-ELSEWHERE = ("FileNotFoundError", "PermissionError")  # on a node; the driver may be able to read the file
+UNREADABLE = (
+    "FileNotFoundError",
+    "PermissionError",
+)  # errors of a node; the driver may be able to read the file
 
 
 def annotate(
@@ -46,29 +49,29 @@ def annotate(
     jobs: int,
     timeout: float,
     stopped: Callable[[], bool],
-    heard: Callable[[Source, float], None] = lambda source, seconds: None,
+    on_progress: Callable[[Source, float], None] = lambda source, seconds: None,
 ) -> Generator[tuple[Source, Outcome], None, None]:
     """Annotate files in the actors of a cluster; each comes out exactly once, in the order of completion.
 
-    What a file does to its worker costs that file alone, as in `ser_batch.engine.pool`. When an actor is lost, its
-    files are given to others; a file over which `LOSSES` actors are lost is a failure.
+    A file that kills its worker fails alone, as in `ser_batch.engine.pool`. When an actor is lost, other actors get
+    its files; a file is a failure when `LOSSES` actors were lost over it.
 
     Args:
-        options: where the cluster is, and what is wanted of it.
-        sources: the files; taken as they are needed.
-        settings: what the workers are made from.
+        options: address of the cluster and resources of the actors.
+        sources: the files; consumed as actors need them.
+        settings: model and options of the workers.
         jobs: CPUs of a private cluster.
         timeout: as for `ser_batch.engine.pool.Pool`.
-        stopped: asked several times a second; once true, the file that each worker is at is finished, and no more.
-        heard: is told nothing: what is in work on a node is not known here.
+        stopped: called several times a second; when it returns True, each worker finishes its current file.
+        on_progress: never called: actors do not report their progress inside a file.
 
     Raises:
-        SerBatchError: the cluster cannot be joined, is lost, has no room, or its nodes cannot work.
-        UsageError: options that make no sense.
+        SerBatchError: the cluster cannot be joined, is lost, has no room, or its actors cannot start.
+        UsageError: invalid options.
     """
-    with _cluster(options, jobs), closing(_Crew(options, settings, timeout)) as crew:
+    with _cluster(options, jobs), closing(_ActorPool(options, settings, timeout)) as pool:
         try:
-            yield from crew.annotate(chunks(sources), stopped)
+            yield from pool.annotate(chunks(sources), stopped)
         except (RayError, ConnectionError) as error:
             raise SerBatchError(
                 f"the Ray cluster is lost ({_reason(error)}): run the same command again, what is done is kept"
@@ -77,11 +80,11 @@ def annotate(
 
 @contextmanager
 def _cluster(options: Options, jobs: int) -> Iterator[None]:
-    """A connection to a cluster; one that this process has already is used as it is, and kept."""
+    """Connect to a cluster; an existing connection of this process is used and kept."""
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of chunks that a lost actor had not begun
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of chunks queued at a lost actor
     environment = _runtime_env(options.ray_runtime_env)
     with ExitStack() as stack:
         address = options.ray or LOCAL
@@ -90,19 +93,19 @@ def _cluster(options: Options, jobs: int) -> Iterator[None]:
             address = stack.enter_context(private_cluster(cpus))
         before = signal.getsignal(signal.SIGTERM)
         try:
-            _knock(address)
+            _check_address(address)
             ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="ERROR")
         except Exception as error:
             raise SerBatchError(f"cannot join the Ray cluster at {address}: {_reason(error)}") from error
         finally:
             if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, before)  # Ray has taken it
+                signal.signal(signal.SIGTERM, before)  # Ray replaces it
         stack.callback(ray.shutdown)
         yield
 
 
-def _knock(address: str) -> None:
-    """Raise OSError if nobody is at an address: Ray would try for ever."""
+def _check_address(address: str) -> None:
+    """Raise OSError if nothing listens at an address: Ray would try for ever."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
         with socket.create_connection((host, int(port)), CONNECT_SECONDS):
@@ -110,7 +113,7 @@ def _knock(address: str) -> None:
 
 
 def _runtime_env(text: str | None) -> dict[str, Any] | None:
-    """The runtime environment in a JSON file, or in JSON itself."""
+    """Parse the runtime environment: JSON, or the path of a JSON file."""
     if text is None:
         return None
     try:
@@ -123,41 +126,44 @@ def _runtime_env(text: str | None) -> dict[str, Any] | None:
 
 
 class _Actor:
-    """An actor with the chunks that it was given, in order, and has not yet answered for.
+    """An actor, as the driver sees it.
 
-    `met` tells whether it has ever answered; `started`, whether work may be given to it.
+    Attributes:
+        work: reference to the result and chunk of each call that has not returned, in order.
+        responded: it has returned from a call.
+        started: it may be sent work.
     """
 
     def __init__(self, handle: Any):
         self.handle = handle
-        self.met = False
+        self.responded = False
         self.work: deque[tuple[Any, list[Source]]] = deque()
-        self.call()
+        self.check()
 
-    def call(self) -> None:
-        """Ask whether it is there."""
+    def check(self) -> None:
+        """Call it, to learn whether it runs."""
         self.started = False
         self._ready = self.handle.ready.remote()
 
     @property
     def awaited(self) -> Any:
-        """Reference to what it will say next; None if it has nothing to do."""
+        """Reference to the next result; None if it is idle."""
         if not self.started:
             return self._ready
         return self.work[0][0] if self.work else None
 
 
-class _Crew:
-    """The actors of a run and what is left for them to do."""
+class _ActorPool:
+    """The actors of a run, and the chunks that wait for them."""
 
     def __init__(self, options: Options, settings: Settings, timeout: float):
         self._options = options
         self._actors: list[_Actor] = []
-        self._todo: deque[list[Source]] = deque()
+        self._chunks: deque[list[Source]] = deque()
         self._losses: Counter[str] = Counter()
-        self._only_here: set[str] = set()  # paths of files whose bytes are to be sent
+        self._shipped: set[str] = set()  # paths of files whose bytes are sent to the nodes
         self._failures = 0  # of actors, in a row
-        self._begun = self._halted = False
+        self._has_results = self._halted = False
         self._wanted = 0
         self._refresh_due = 0.0
         self._patience_ends = time.monotonic() + PATIENCE_SECONDS
@@ -167,7 +173,7 @@ class _Crew:
             scheduling_strategy="SPREAD",
             max_restarts=0,
         )(AnnotationActor)
-        bundle = ray.put(bundle_files(load_bundle(settings.model)))  # once, whatever the number of actors
+        bundle = ray.put(bundle_files(load_bundle(settings.model)))  # once for all actors
         self._arguments = (bundle, settings, timeout, __version__)
 
     def annotate(
@@ -179,11 +185,11 @@ class _Crew:
                 for actor in self._actors:
                     actor.handle.stop.remote()
             if not self._halted:
-                self._count_places()
-                self._todo.extend(islice(new, max(0, self._wanted - len(self._todo))))
-                self._hire()
-                self._give()
-            if not any(actor.work for actor in self._actors) and (self._halted or not self._todo):
+                self._refresh_wanted()
+                self._chunks.extend(islice(new, max(0, self._wanted - len(self._chunks))))
+                self._start_actors()
+                self._send_chunks()
+            if not any(actor.work for actor in self._actors) and (self._halted or not self._chunks):
                 return
             awaited = {actor.awaited: actor for actor in self._actors if actor.awaited}
             for ref in _ready(list(awaited)):
@@ -195,12 +201,12 @@ class _Crew:
                     continue
                 if actor.started:
                     chunk = actor.work.popleft()[1]
-                    self._failures, self._begun = 0, True
+                    self._failures, self._has_results = 0, True
                     yield from self._accepted(chunk, answer)
-                actor.started = actor.met = True
+                actor.started = actor.responded = True
 
-    def _count_places(self) -> None:
-        """See how many actors the cluster has room for, which changes; actors beyond that have to be asked for."""
+    def _refresh_wanted(self) -> None:
+        """Update the number of actors that the cluster has room for, unless the user set it."""
         now = time.monotonic()
         if any(actor.started for actor in self._actors):
             self._patience_ends = now + PATIENCE_SECONDS
@@ -214,45 +220,46 @@ class _Crew:
             cpus = ray.cluster_resources().get("CPU", 0)
             self._wanted = self._options.ray_actors or max(1, int(cpus // self._options.ray_cpus_per_actor))
 
-    def _hire(self) -> None:
-        """Ask for actors; they start when and where there is room."""
+    def _start_actors(self) -> None:
+        """Request actors; Ray starts them when a node has room."""
         busy = sum(bool(actor.work) for actor in self._actors)
-        for _ in range(len(self._actors), min(self._wanted, busy + len(self._todo))):
+        for _ in range(len(self._actors), min(self._wanted, busy + len(self._chunks))):
             self._actors.append(_Actor(self._class.remote(*self._arguments)))
 
-    def _give(self) -> None:
-        """Have every actor at work, and then each with something ahead."""
-        for depth in range(AHEAD):
+    def _send_chunks(self) -> None:
+        """Send each actor one chunk, then each a second one."""
+        for depth in range(QUEUED):
             for actor in self._actors:
-                if self._todo and actor.started and len(actor.work) == depth:
+                if self._chunks and actor.started and len(actor.work) == depth:
                     try:
-                        actor.work.append(self._sent(actor, self._todo[0]))
+                        actor.work.append((self._call(actor, self._chunks[0]), self._chunks[0]))
                     except (ObjectStoreFullError, OutOfDiskError) as error:
                         if any(actor.work for actor in self._actors):
-                            return  # there will be room when something is done
+                            return  # a finished chunk makes room
                         raise SerBatchError(f"Ray's object store has no room: {_reason(error)}") from error
-                    self._todo.popleft()
+                    self._chunks.popleft()
 
-    def _sent(self, actor: _Actor, chunk: list[Source]) -> tuple[Any, list[Source]]:
+    def _call(self, actor: _Actor, chunk: list[Source]) -> Any:
+        """Call an actor with a chunk; returns the reference to the result."""
         contents = {}
         for k, source in enumerate(chunk):
-            if source.path in self._only_here:
-                with suppress(OSError):  # the node will say that there is no such file
-                    contents[k] = _shipped(source)
+            if source.path in self._shipped:
+                with suppress(OSError):  # the node reports that there is no such file
+                    contents[k] = _put(source)
         sources = [replace(source, path=absolute(source.path)) for source in chunk]
-        return actor.handle.annotate_shipped.remote(sources, contents), chunk
+        return actor.handle.annotate_shipped.remote(sources, contents)
 
     def _accepted(
         self, chunk: list[Source], answer: list[tuple[int, Outcome]]
     ) -> Iterator[tuple[Source, Outcome]]:
-        """Results, but for files that a node cannot see: they are to be sent."""
+        """Yield results, except of files that only the driver can read: with --ray-ship-files they are queued again."""
         unseen = []
         for k, outcome in answer:
             source = chunk[k]
             if (
                 isinstance(outcome, Failure)
-                and source.path not in self._only_here
-                and _is_here(source, outcome)
+                and source.path not in self._shipped
+                and _driver_reads(source, outcome)
             ):
                 if self._options.ray_ship_files:
                     unseen.append(source)
@@ -261,23 +268,23 @@ class _Crew:
                     "on a node of the cluster: use a file system that all nodes share, or --ray-ship-files"
                 )
                 outcome = Failure(outcome.stage, outcome.error, f"{outcome.message} {advice}")
-            self._only_here.discard(source.path)
+            self._shipped.discard(source.path)
             yield source, outcome
-        self._only_here.update(source.path for source in unseen)
-        self._todo.extend(chunks(unseen))
+        self._shipped.update(source.path for source in unseen)
+        self._chunks.extend(chunks(unseen))
 
     def _lost(self, actor: _Actor, error: RayError) -> Iterator[tuple[Source, Outcome]]:
-        """Take the work of an actor back; what it was at is tried file by file."""
+        """Queue the chunks of a lost actor again; the files of the one in work each as a chunk."""
         self._actors.remove(actor)
         ray.kill(actor.handle)
         for other in self._actors:
             if not other.work:
-                other.call()  # it may have been lost with this one
+                other.check()  # it may be lost, too
         chunk = actor.work.popleft()[1] if actor.work else []
-        died = self._begun and actor.met and isinstance(error, RayActorError)
+        died = self._has_results and actor.responded and isinstance(error, RayActorError)
         if not died:
             self._failures += 1
-            if self._failures > STARTS * (self._wanted if self._begun else 1) and not self._halted:
+            if self._failures > STARTS * (self._wanted if self._has_results else 1) and not self._halted:
                 raise SerBatchError(f"the actors on the Ray cluster cannot work: {_reason(error)}")
         for source in chunk:
             self._losses[source.path] += died
@@ -285,11 +292,11 @@ class _Crew:
                 message = f"{LOSSES} actors were lost while they read it; the last: {_reason(error)}"
                 yield source, Failure("worker", "Crash", message)
             else:
-                self._todo.append([source])
-        self._todo.extend(chunk for _, chunk in actor.work)
+                self._chunks.append([source])
+        self._chunks.extend(chunk for _, chunk in actor.work)
 
     def close(self) -> None:
-        """End the actors; those that can tidy up before."""
+        """End the actors, after their clean-up if they respond."""
         with suppress(RayError, ConnectionError):
             ends = [actor.handle.close.remote() for actor in self._actors if actor.started]
             if ends:
@@ -299,7 +306,7 @@ class _Crew:
 
 
 def _ready(refs: list[Any]) -> list[Any]:
-    """Wait a moment for something to be ready, and take all that is."""
+    """Wait up to 0.2 s for a result, and return all that are ready."""
     if not refs:
         time.sleep(0.2)
     elif ray.wait(refs, timeout=0.2)[0]:
@@ -307,18 +314,18 @@ def _ready(refs: list[Any]) -> list[Any]:
     return []
 
 
-def _is_here(source: Source, failure: Failure) -> bool:
-    """Whether a node has no file where the driver has one."""
-    return failure.error in ELSEWHERE and os.access(source.path, os.R_OK)
+def _driver_reads(source: Source, failure: Failure) -> bool:
+    """Whether a node cannot read a file that the driver can."""
+    return failure.error in UNREADABLE and os.access(source.path, os.R_OK)
 
 
-def _shipped(source: Source) -> list[Any]:
-    """References to a file's bytes in the object store, in parts."""
+def _put(source: Source) -> list[Any]:
+    """Put a file's bytes into the object store, in parts; returns references."""
     with Path(source.path).open("rb") as file:
         return [ray.put(part) for part in iter(lambda: file.read(PART_BYTES), b"")]
 
 
 def _reason(error: Exception) -> str:
-    """The last line of what Ray says: the others are a traceback."""
+    """The last line of Ray's message: the others are a traceback."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1].strip().removeprefix("ser_batch.errors.SerBatchError: ")

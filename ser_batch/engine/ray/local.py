@@ -1,7 +1,7 @@
-"""A private Ray cluster of this machine: `python -m ser_batch.engine.ray.local CPUS` is its life.
+"""A private Ray cluster on this machine, in a process of its own: `python -m ser_batch.engine.ray.local CPUS`.
 
-It lives in a process of its own, since Ctrl-C and a scheduler's SIGTERM, which go to whole process groups, would end
-Ray's processes before the files in work are finished; and since that process tidies up when the run is killed.
+Ctrl-C and a scheduler's SIGTERM go to the whole process group, and would end Ray before the files in work are
+finished. The process also cleans up when the run is killed.
 """
 
 import os
@@ -17,14 +17,14 @@ from ser_batch.errors import SerBatchError
 
 @contextmanager
 def private_cluster(cpus: float) -> Iterator[str]:
-    """A cluster of one node with so many CPUs, which nobody else can join; gives its address.
+    """Start a cluster of one node with `cpus` CPUs, closed to other users; gives its address.
 
     Raises:
-        SerBatchError: it does not start.
+        SerBatchError: it cannot start.
     """
-    # on a machine with other users, whoever reaches Ray can run code in our name
+    # without a token, other users of the machine could run code as this user
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    quick = {"RAY_prestart_worker_first_driver": "0"}  # for the first driver, which only starts Ray
+    quick = {"RAY_prestart_worker_first_driver": "0"}  # the first driver only starts Ray
     with (
         subprocess.Popen(
             [sys.executable, "-m", "ser_batch.engine.ray.local", str(cpus)],
@@ -38,18 +38,18 @@ def private_cluster(cpus: float) -> Iterator[str]:
         _environment(token),
     ):
         assert process.stdin and process.stdout
-        said = process.stdout.readline().strip()
-        if not said.startswith("at "):
-            raise SerBatchError(f"Ray cannot start on this machine: {said or 'it ended at once'}")
+        answer = process.stdout.readline().strip()
+        if not answer.startswith("at "):
+            raise SerBatchError(f"Ray cannot start on this machine: {answer or 'it ended at once'}")
         try:
-            yield said.removeprefix("at ")
+            yield answer.removeprefix("at ")
         finally:
             process.stdin.close()
 
 
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Have Ray see these variables, which it reads when it is imported."""
+    """Set environment variables, also in Ray, which reads them when it is imported."""
     from ray._raylet import Config  # type: ignore[attr-defined]
 
     before = {name: os.environ.get(name) for name in values}
@@ -64,13 +64,13 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def _serve(cpus: float) -> None:
-    """Start the cluster, say where it is, and end it when whoever asked for it is gone."""
+    """Start the cluster, print its address, and end it when stdin is closed."""
     import ray
 
-    # the names of Ray's sockets may have 107 characters, of which it takes some 65 itself
-    place = tempfile.gettempdir() if len(tempfile.gettempdir()) < 30 else "/tmp"
-    with tempfile.TemporaryDirectory(prefix="ray-", dir=place, ignore_cleanup_errors=True) as folder:
-        os.environ["TMPDIR"] = folder  # so that what killed actors leave behind goes with it
+    # paths of sockets have at most 107 characters, of which Ray takes some 65
+    parent = tempfile.gettempdir() if len(tempfile.gettempdir()) < 30 else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="ray-", dir=parent, ignore_cleanup_errors=True) as folder:
+        os.environ["TMPDIR"] = folder  # the files of killed actors are deleted with it
         try:
             ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=folder)
         except Exception as error:
