@@ -212,7 +212,9 @@ def test_a_journal_that_is_not_the_shard_s_is_refused(shards):
     hidden = shards / ".journal"
     for kind in ("journal", "index"):
         shutil.copy(hidden / f"shard-1-of-{N}.{kind}", hidden / f"shard-2-of-{N}.{kind}")
-    with pytest.raises(SerBatchError, match=r"shard-2-of-3\.journal is damaged, or belongs to another shard than 2/3"):
+    with pytest.raises(
+        SerBatchError, match=r"shard-2-of-3\.journal is damaged, or belongs to another shard than 2/3"
+    ):
         ser_batch.merge(shards)
     assert not list(shards.glob("files.csv*"))
 
