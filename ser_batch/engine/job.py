@@ -8,15 +8,6 @@ from ser_batch.audio.front_end import WINDOW_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class RowOptions:
-    """Options that shape the rows of the tables, but not the stored results."""
-
-    merge_consecutive: bool = False  # join neighbouring segments of the same label
-    min_confidence: float = 0.0  # no label below this probability
-    top_k: int = 1  # labels in each row
-
-
-@dataclass(frozen=True, slots=True)
 class Options:
     """The options of `annotate`. Times in seconds; None means: as the model's card says, or all cores."""
 
@@ -44,11 +35,6 @@ class Options:
     merge_consecutive: bool = False
     min_confidence: float = 0.0
     top_k: int = 1
-
-    @property
-    def row_options(self) -> RowOptions:
-        """The options that shape the rows of the tables."""
-        return RowOptions(self.merge_consecutive, self.min_confidence, self.top_k)
 
     @property
     def failures_allowed(self) -> float:

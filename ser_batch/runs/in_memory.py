@@ -34,8 +34,6 @@ def annotate_in_memory(
     with interruptible(summary):
         annotate_pending(plan, work, journal, settings, options, progress, summary)
         if summary.complete:
-            write_rows(
-                plan.results(journal), name, bundle.labels, options.row_options, summary, [frame], frame.fail
-            )
+            write_rows(plan.results(journal), name, bundle.labels, options, summary, [frame], frame.fail)
     summary.wall_seconds = time.time() - began
     return summary

@@ -65,9 +65,7 @@ def merge(
             _allow_open_files(2 * len(parts) + OPEN_FILES)
             results = heapq.merge(*(_results(shard, part) for shard, part in parts.items()), key=_order)
             name = _absolute(root) if options.absolute else str
-            write_tables(
-                results, name, runs[0]["model"]["labels"], options.formats, summary, options.row_options
-            )
+            write_tables(results, name, runs[0]["model"]["labels"], options, summary)
             summary.wall_seconds = time.time() - began
             shards = [
                 {"shard": str(shard), "folder": str(part.folder), **{name: run[name] for name in KEPT}}

@@ -7,16 +7,16 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.engine.job import RowOptions
+from ser_batch.engine.job import Options
 from ser_batch.engine.result import SCALE, Annotation, to_ten_thousandths
 from ser_batch.output.schema import Emotion, FileRow, SegmentRow
 
 UNCERTAIN, SILENT = -1, -2  # instead of the index of a label
-DEFAULTS = RowOptions()
+DEFAULTS = Options()
 
 
 def rows(
-    file: str, annotation: Annotation, labels: Sequence[str], options: RowOptions = DEFAULTS
+    file: str, annotation: Annotation, labels: Sequence[str], options: Options = DEFAULTS
 ) -> tuple[FileRow, list[SegmentRow]]:
     """Return the row of a file and the rows of its segments.
 

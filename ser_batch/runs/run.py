@@ -67,9 +67,7 @@ def run(
                 annotate_pending(plan, work, journal, settings, options, progress, summary)
                 if summary.complete:
                     results = plan.results(journal)
-                    write_tables(
-                        results, name, bundle.labels, options.formats, summary, options.row_options, frame
-                    )
+                    write_tables(results, name, bundle.labels, options, summary, frame)
             summary.wall_seconds = time.time() - began
             run_json.write(output.tables / "run.json", began, plan.root, options, settings, bundle, summary)
             if summary.complete:

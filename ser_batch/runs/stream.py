@@ -81,7 +81,7 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
                     if isinstance(outcome, Failure):
                         fail(source.path, outcome)
                         continue
-                    file, segments = rows(redacted(source.path), outcome, bundle.labels, options.row_options)
+                    file, segments = rows(redacted(source.path), outcome, bundle.labels, options)
                     lines = [{"type": "segment", **schema.record(segment)} for segment in segments]
                     _write(output, [*lines, {"type": "file", **schema.record(file)}])
                     count(file, summary)

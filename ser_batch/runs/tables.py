@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 
-from ser_batch.engine.job import RowOptions
+from ser_batch.engine.job import Options
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.errors import UsageError
 from ser_batch.output.csv_table import CsvTable
@@ -35,9 +35,8 @@ def write_tables(
     results: Iterable[tuple[str, Outcome]],
     name: Callable[[str], str],
     labels: Sequence[str],
-    formats: Sequence[str],
+    options: Options,
     summary: Summary,
-    options: RowOptions | None = None,
     frame: DataFrameBuilder | None = None,
 ) -> None:
     """Write every format into the folder of the summary, and count files and segments in it.
@@ -46,19 +45,17 @@ def write_tables(
         results: path and outcome of every input, sorted by path; consumed one at a time.
         name: the function from a path to its name in the tables.
         labels: the emotions, in the order of the probabilities.
-        formats: names in `ser_batch.output.formats.FORMATS`.
+        options: the formats, and what shapes the rows.
         summary: its folder is used, its counts are increased.
-        options: what shapes the rows.
         frame: receives the rows, too.
 
     Raises:
         OSError: a table cannot be written; the earlier ones are as they were.
     """
     folder = summary.folder
-    options = options or RowOptions()
     schema = Schema(labels, options.top_k)
     try:
-        writers = [maker(kind)(folder, schema) for kind in dict.fromkeys(formats)]
+        writers = [maker(kind)(folder, schema) for kind in dict.fromkeys(options.formats)]
         failures = CsvTable(folder / "failures.csv", FAILURE_COLUMNS)
 
         def fail(*values: str) -> None:
@@ -80,7 +77,7 @@ def write_rows(
     results: Iterable[tuple[str, Outcome]],
     name: Callable[[str], str],
     labels: Sequence[str],
-    options: RowOptions,
+    options: Options,
     summary: Summary,
     writers: Sequence[Writer | DataFrameBuilder],
     fail: Callable[[str, str, str, str], None],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_batch.engine.job import RowOptions
+from ser_batch.engine.job import Options
 from ser_batch.engine.result import SCALE, Annotation, to_ten_thousandths
 from ser_batch.runs.rows import rows
 
@@ -88,10 +88,8 @@ def named(segments):
 @settings(max_examples=60)
 @given(annotations(), st.sampled_from([0.0, 0.4, 0.5, 1.0]))
 def test_joined_segments_are_the_runs_of_the_single_ones(result, least):
-    file, single = rows("a.wav", result, LABELS, RowOptions(min_confidence=least))
-    joined_file, joined = rows(
-        "a.wav", result, LABELS, RowOptions(merge_consecutive=True, min_confidence=least)
-    )
+    file, single = rows("a.wav", result, LABELS, Options(min_confidence=least))
+    joined_file, joined = rows("a.wav", result, LABELS, Options(merge_consecutive=True, min_confidence=least))
     runs = [list(run) for _, run in groupby(single, key=lambda s: (s.emotion.status, s.emotion.label))]
     assert named(joined) == named([run[0] for run in runs])
     for segment, run in zip(joined, runs, strict=True):
@@ -117,7 +115,7 @@ def test_joined_segments_are_the_runs_of_the_single_ones(result, least):
 @given(annotations(), st.floats(0, 1))
 def test_a_least_confidence_takes_labels_away_and_nothing_else(result, least):
     everything = rows("a.wav", result, LABELS)
-    shown = rows("a.wav", result, LABELS, RowOptions(min_confidence=least))
+    shown = rows("a.wav", result, LABELS, Options(min_confidence=least))
     for before, after in zip([everything[0], *everything[1]], [shown[0], *shown[1]], strict=True):
         if before.emotion.status == "silent" or before.emotion.confidence >= least:
             assert after == before
@@ -128,7 +126,7 @@ def test_a_least_confidence_takes_labels_away_and_nothing_else(result, least):
 
 def test_a_confidence_of_exactly_the_least_is_enough():
     result = annotation([[700, 9_300, 0], [9_300, 700, 0]], [10_000, 10_000])
-    _, segments = rows("a.wav", result, LABELS, RowOptions(min_confidence=0.93))
+    _, segments = rows("a.wav", result, LABELS, Options(min_confidence=0.93))
     assert [s.emotion.label for s in segments] == ["sad", "angry"]
 
 
@@ -136,7 +134,7 @@ def test_joining_changes_no_label_though_rounding_would():
     shares = [[1998, 1999, 1501, 1500, 1501, 1501], [1996, 1997, 1502, 1501, 1502, 1502]]
     assert to_ten_thousandths(np.average(shares, axis=0, weights=[2652, 6775]) / SCALE).argmax() == 0
     [joined] = rows(
-        "a.wav", annotation(shares, [2652, 6775]), list("abcdef"), RowOptions(merge_consecutive=True)
+        "a.wav", annotation(shares, [2652, 6775]), list("abcdef"), Options(merge_consecutive=True)
     )[1]
     assert (joined.emotion.label, joined.emotion.confidence) == ("b", 0.1997)
     assert sum(joined.emotion.probabilities) == pytest.approx(1)
