@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ser_batch.corpora.clips import Clip, canonical, stem
-from ser_batch.errors import SerBatchError
-from ser_batch.inputs.lists import column, read_csv
+from ser_batch.inputs.lists import read_table
 
 NAME = "CREMA-D"
 DEMOGRAPHICS = "VideoDemographics.csv"
@@ -43,14 +42,6 @@ def with_demographics(clips: list[Clip], root: str) -> list[Clip]:
     table = next(
         (each / DEMOGRAPHICS for each in (folder, folder.parent) if (each / DEMOGRAPHICS).is_file()), None
     )
-    actors = _read_demographics(str(table)) if table else {}
+    rows = read_table(str(table), ("actorid", "age", "sex")) if table else iter(())
+    actors = {row["actorid"]: {"sex": row["sex"].lower(), "age": row["age"]} for _, row in rows}
     return [replace(clip, attributes=clip.attributes | actors.get(clip.speaker, {})) for clip in clips]
-
-
-def _read_demographics(table: str) -> dict[str, dict[str, str]]:
-    rows = (row for _, row in read_csv(table))
-    header = next(rows, [])
-    actor, age, sex = (column(header, [name]) for name in ("actorid", "age", "sex"))
-    if actor is None or age is None or sex is None:
-        raise SerBatchError(f"{table}: columns are missing: CREMA-D's table has ActorID, Age and Sex")
-    return {row[actor]: {"sex": row[sex].lower(), "age": row[age]} for row in rows if len(row) >= len(header)}

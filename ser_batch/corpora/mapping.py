@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ser_batch.corpora.clips import Corpus, canonical, plain
 from ser_batch.errors import SerBatchError
-from ser_batch.inputs.lists import column, read_csv
+from ser_batch.inputs.lists import read_table
 
 # `--labels six`: the labels of SYNONYMS beyond CREMA-D's six, mapped to these; "" leaves the clips out.
 SIX = {"calm": "neutral", "excited": "happy"} | dict.fromkeys(
@@ -28,7 +28,10 @@ def read_mapping(labels: Labels) -> dict[str, str]:
     """
     if labels is None or labels == "six":
         return SIX if labels else {}
-    pairs = labels.items() if isinstance(labels, Mapping) else _read_csv(os.fspath(labels))
+    if isinstance(labels, Mapping):
+        pairs = list(labels.items())
+    else:
+        pairs = [(row["from"], row["to"]) for _, row in read_table(os.fspath(labels), ("from", "to"))]
     mapping: dict[str, str] = {}
     for source, target in pairs:
         label = canonical(target) or plain(target)
@@ -48,14 +51,3 @@ def apply_mapping(corpus: Corpus, mapping: Mapping[str, str]) -> Corpus:
     if not kept:
         raise SerBatchError(f"{corpus.name}: the label mapping leaves out all clips: keep a label of them")
     return replace(corpus, clips=kept)
-
-
-def _read_csv(path: str) -> list[tuple[str, str]]:
-    rows = read_csv(path)
-    _, header = next(rows, (0, []))
-    source, target = column(header, ("from",)), column(header, ("to",))
-    if source is None or target is None:
-        raise SerBatchError(
-            f"{path}: no columns from,to: name them in the first line; an empty `to` leaves a label out"
-        )
-    return [(row[source], row[target]) for _, row in rows]

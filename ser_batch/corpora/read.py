@@ -32,7 +32,7 @@ def read_corpus(path: str | os.PathLike[str]) -> Corpus:
         raise SerBatchError(f"{path}: no such folder or file: give a folder of audio or a CSV")
     if Path(path).is_dir():
         corpus = _read_folder(path)
-    elif suffix(path) in {".csv", ".tsv"}:
+    elif suffix(path) in {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson"}:
         corpus = csv_list.read(path)
     else:
         raise SerBatchError(

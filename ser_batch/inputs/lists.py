@@ -1,95 +1,197 @@
-"""Lists of input files: one path a line, or a manifest (CSV or JSONL)."""
+"""Lists and tables that name input files: one path a line, CSV, JSON lines, Kaldi's `wav.scp`."""
 
+import codecs
 import csv
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.suffixes import is_audio, suffix
 from ser_batch.inputs.url import is_url
 
-MANIFEST_COLUMNS = ("file", "path")
+# Names of the columns of tables, and the names that other programs give them, the preferred one first.
+COLUMNS = {
+    "file": ("file", "path", "audio_filepath", "filepath", "file_path", "filename", "audio_path"),
+    "label": ("label", "emotion"),
+    "speaker": ("speaker", "speaker_id", "speakerid", "spk", "spk_id", "actor", "actor_id", "actorid"),
+}
 LONGEST_LINE = 1 << 20  # characters; binary data may have no line ends
 BINARY = "binary data, not a list of paths: give audio files as arguments"
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+Row = dict[str, Any]
 
 
 def read_list(stream: IO[str] | IO[bytes]) -> Iterator[str]:
-    """Read the paths of a list, one a line; blank lines are skipped.
+    """Read the paths of a list, one a line; blank lines and a byte-order mark are skipped.
 
-    A binary stream (`sys.stdin.buffer`) keeps names that are not valid in the locale's encoding.
+    A binary stream (`sys.stdin.buffer`) may be UTF-16, and keeps names that are not valid in the locale's encoding.
 
     Raises:
         SerBatchError: the stream is binary data.
     """
-    lines: Iterable[str | bytes] = stream
-    for number, line in enumerate(lines, start=1):
-        path = os.fsdecode(line).rstrip("\r\n")
+    lines: Iterator[str | bytes] = iter(stream)
+    first = next(lines, "")
+    if isinstance(first, bytes) and first.startswith(UTF_16):
+        rest = first + b"".join(line for line in lines if isinstance(line, bytes))
+        first, lines = "", iter(rest.decode("utf-16", "replace").splitlines())
+    elif isinstance(first, bytes):
+        first = first.removeprefix(codecs.BOM_UTF8)
+    for number, line in enumerate(chain([first], lines), start=1):
+        path = os.fsdecode(line).lstrip("\ufeff").rstrip("\r\n")
         if "\0" in path:
             raise SerBatchError(f"the list, line {number}: {BINARY}")
         if path.strip():
-            yield path
+            yield path if is_url(path) else locate(path)
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Iterator[str]:
     """Read the paths of a manifest: URLs, or file paths, of which relative ones are relative to the manifest's folder.
 
-    `.jsonl` and `.ndjson` hold an object a line, with the key `file` or `path`; anything else is CSV
-    (`.tsv`: tabs) with a column `file` or `path`, else its first column. A first line that already
-    names an audio file is no header.
+    A CSV without a known name of the column of files has them in the first column; a first line that begins with an
+    audio file is then no header.
 
     Raises:
         SerBatchError: the manifest cannot be read, or a line is malformed.
     """
     path = os.fspath(path)
-    entries = _json_entries if suffix(path) in {".jsonl", ".ndjson"} else _csv_entries
-    folder = Path(path).parent
-    for line, entry in entries(path):
-        if not isinstance(entry, str) or not entry.strip():
-            raise SerBatchError(f"{path}, line {line}: no path: give each line a file")
-        yield entry if is_url(entry) else str(folder / entry)
+    for line, row in read_table(path, ("file",), manifest=True):
+        yield located(path, line, row)
 
 
-def read_csv(path: str) -> Iterator[tuple[int, list[str]]]:
-    """Read line number and cells of each row of a CSV that is not blank; short rows get empty cells.
+def read_table(
+    path: str, needed: Sequence[str], optional: Sequence[str] = (), manifest: bool = False
+) -> Iterator[tuple[int, Row]]:
+    """Read line number and cells, by column, of each row of a table that is not blank.
+
+    JSON lines (as NeMo's manifests) begin with `{`; `wav.scp` or another `.scp` is Kaldi's; everything else is CSV,
+    separated by commas, semicolons or tabs. The encoding is UTF-8, or UTF-16 with a byte-order mark.
+
+    Args:
+        path: of the table.
+        needed: columns that it must have, by the names of `COLUMNS` or their own.
+        optional: columns that are renamed, too, if it has them under one of the names of `COLUMNS`.
+        manifest: the first column has the files if none is named so, and paths need not be UTF-8.
 
     Raises:
-        SerBatchError: the file cannot be read, or is not CSV.
+        SerBatchError: the table cannot be read, is malformed, or has not the columns.
     """
-    delimiter = "\t" if suffix(path) == ".tsv" else ","
-    rows = csv.reader(_lines(path), delimiter=delimiter, strict=True)
-    width = 0
+    lines = _lines(path, utf8=not manifest)
+    first = next((numbered for numbered in lines if numbered[1].strip()), (1, ""))
+    lines = chain([first], lines)
+    if suffix(path) == ".scp":
+        rows = _kaldi_rows(path, lines)
+    elif re.match(r'\s*\{\s*"', first[1]) or suffix(path) in {".jsonl", ".ndjson", ".json"}:
+        rows = _json_rows(path, lines)
+    else:
+        rows = _csv_rows(path, lines, needed, manifest)
+    for line, row in rows:
+        names = _names(tuple(row), (*needed, *optional))
+        yield line, {names.get(name, name): cell for name, cell in row.items()}
+
+
+@cache
+def _names(header: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
+    """Return the standard names of the columns of a header, for those that have one of `wanted`."""
+    spelled = {cell.strip().lower(): cell for cell in reversed(header)}
+    found = {name: next(filter(spelled.get, COLUMNS.get(name, (name,))), None) for name in wanted}
+    return {cell: cell.strip() for cell in header} | {
+        spelled[known]: name for name, known in found.items() if known
+    }
+
+
+def located(table: str, line: int, row: Row) -> str:
+    """Return the file that a row of a table names: its URL, or its path.
+
+    Raises:
+        SerBatchError: the row names no file, or its path is not UTF-8 and does not exist.
+    """
+    entry = row.get("file")
+    if not isinstance(entry, str) or not entry.strip():
+        raise SerBatchError(f"{table}, line {line}: no path: give each line a file")
+    if is_url(entry):
+        return entry
+    found = locate(entry, os.path.dirname(table))
+    if not is_unicode(found) and not os.path.lexists(found):
+        raise not_utf8(table, line)
+    return found
+
+
+def locate(entry: str, folder: str = "") -> str:
+    """Return the path of an entry; without blanks around it, and with `/` for backslashes, if only that path exists."""
+    path, plain = os.path.join(folder, entry), entry.strip().replace("\\", "/")
+    if plain == entry or os.path.lexists(path):
+        return path
+    changed = os.path.join(folder, plain)
+    return changed if os.path.lexists(changed) else path
+
+
+def is_unicode(text: str) -> bool:
+    """Tell whether a text has no bytes that are not UTF-8 (which are lone surrogates in it)."""
+    return text.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+def not_utf8(path: str, line: int) -> SerBatchError:
+    """Return the error of a line in another encoding."""
+    return SerBatchError(f"{path}, line {line}: not UTF-8: save it as CSV UTF-8")
+
+
+def _csv_rows(
+    path: str, lines: Iterator[tuple[int, str]], needed: Sequence[str], manifest: bool
+) -> Iterator[tuple[int, Row]]:
+    number, first = next(lines)
+    separator = _separator(path, first, needed)
+    # a blank after each separator of the header is no part of the cells below either
+    blanks = f"{separator} " in first
+    texts = (text for _, text in chain([(number, first)], lines))
+    rows = csv.reader(texts, delimiter=separator, strict=True, skipinitialspace=blanks)
+    header: list[str] = []
     try:
         for row in rows:
-            if any(cell.strip() for cell in row):
-                width = width or len(row)
-                yield rows.line_num, row + [""] * (width - len(row))
-    except csv.Error as error:
-        raise SerBatchError(f"{path}, line {rows.line_num}: not valid CSV ({error})") from error
-
-
-def column(header: Sequence[str], names: Sequence[str]) -> int | None:
-    """Return the index of the first of `names` that a CSV header has, in upper or lower case; None if it has none."""
-    cleaned = [cell.strip().lower() for cell in header]
-    return next((cleaned.index(name) for name in names if name in cleaned), None)
-
-
-def _csv_entries(path: str) -> Iterator[tuple[int, str]]:
-    place = 0
-    for number, (line, row) in enumerate(read_csv(path)):
-        if number == 0:
-            named = column(row, MANIFEST_COLUMNS)
-            place = named or 0
-            if named is not None or not is_audio(row[0]):
+            if not any(cell.strip() for cell in row):
                 continue
-        yield line, row[place]
+            is_header = not header
+            if is_header:
+                header = row
+                if not _has(row, needed):
+                    if not manifest:
+                        break
+                    header = ["file", *map(str, range(1, len(row)))]
+                    is_header = not is_audio(row[0].strip())
+            if not is_header:
+                padded = row + [""] * (len(header) - len(row))
+                yield rows.line_num + number - 1, dict(zip(header, padded, strict=False))
+    except csv.Error as error:
+        raise SerBatchError(f"{path}, line {rows.line_num + number - 1}: not valid CSV ({error})") from error
+    if not _has(header, needed) and not manifest:
+        raise SerBatchError(f"{path}: no columns {','.join(needed)}: name them in the first line")
 
 
-def _json_entries(path: str) -> Iterator[tuple[int, object]]:
-    for line, text in enumerate(_lines(path), start=1):
+def _has(header: Sequence[str], needed: Sequence[str]) -> bool:
+    return set(needed) <= set(_names(tuple(header), needed).values())
+
+
+def _separator(path: str, first: str, needed: Sequence[str]) -> str:
+    """Return the separator by which the first line is a header with the needed columns, or begins with an audio file.
+
+    `csv.Sniffer` does not serve here: in a table of one column it takes a letter for the separator.
+    """
+    separators = ("\t", ",", ";") if suffix(path) == ".tsv" else (",", ";", "\t")
+    for separator in separators:
+        cells = next(csv.reader([first], delimiter=separator, skipinitialspace=True), [])
+        if _has(cells, needed) or is_audio("".join(cells[:1]).strip()):
+            return separator
+    return max(separators, key=first.count)
+
+
+def _json_rows(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Row]]:
+    for line, text in lines:
         if not text.strip():
             continue
         try:
@@ -98,16 +200,32 @@ def _json_entries(path: str) -> Iterator[tuple[int, object]]:
             raise SerBatchError(f"{path}, line {line}: not valid JSON ({error})") from error
         if not isinstance(entry, dict):
             raise SerBatchError(f'{path}, line {line}: not an object such as {{"file": "a.wav"}}')
-        yield line, next((entry[key] for key in MANIFEST_COLUMNS if key in entry), None)
+        yield line, entry
 
 
-def _lines(path: str) -> Iterator[str]:
+def _kaldi_rows(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Row]]:
+    for line, text in lines:
+        _, file = [*text.split(maxsplit=1), "", ""][:2]
+        if file.rstrip().endswith("|"):
+            raise SerBatchError(f"{path}, line {line}: a command, not a file: run it, and list its output")
+        if text.strip():
+            yield line, {"file": file.strip()}
+
+
+def _lines(path: str, utf8: bool) -> Iterator[tuple[int, str]]:
+    """Read the numbered lines of a table; `utf8` refuses bytes that are not UTF-8."""
     try:
+        with Path(path).open("rb") as binary:
+            encoding = "utf-16" if binary.read(2) in UTF_16 else "utf-8-sig"
         # surrogateescape: keeps the bytes of paths that are not UTF-8
-        with Path(path).open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        with Path(path).open(encoding=encoding, errors="surrogateescape", newline="") as stream:
             for number, line in enumerate(iter(partial(stream.readline, LONGEST_LINE), ""), start=1):
                 if "\0" in line or len(line) == LONGEST_LINE:
                     raise SerBatchError(f"{path}, line {number}: {BINARY}")
-                yield line
+                if utf8 and not is_unicode(line):
+                    raise not_utf8(path, number)
+                yield number, line
+    except UnicodeError as error:
+        raise SerBatchError(f"{path}: not valid UTF-16: save it as CSV UTF-8") from error
     except OSError as error:
         raise SerBatchError(f"{path}: cannot be read: {error.strerror}") from error

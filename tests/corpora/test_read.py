@@ -80,7 +80,7 @@ def test_a_clone_of_crema_d_gives_the_wavs_and_the_actors_sex_and_age(tmp_path: 
     )
     (clone / "AudioWAV/1001_DFA_SAD_XX.wav").write_text("version https://git-lfs.github.com/spec/v1\n")
     (clone / "VideoDemographics.csv").write_text(
-        '"ActorID","Age","Sex","Race","Ethnicity"\n1001,51,"Male","Caucasian","Not Hispanic"\n'
+        '"actorid","Age","Sex","Race","Ethnicity"\n1001,51,"Male","Caucasian","Not Hispanic"\n'
     )
     corpus = read_corpus(clone)
     clips = by_name(corpus)
@@ -107,7 +107,7 @@ def test_a_clone_of_crema_d_gives_the_wavs_and_the_actors_sex_and_age(tmp_path: 
 def test_a_broken_table_of_actors_is_named(tmp_path: Path) -> None:
     plant(tmp_path, "1001_DFA_ANG_XX.wav", "1001_DFA_SAD_XX.wav")
     (tmp_path / "VideoDemographics.csv").write_text("version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(SerBatchError, match=r"VideoDemographics\.csv.*ActorID"):
+    with pytest.raises(SerBatchError, match=r"VideoDemographics\.csv.*actorid"):
         read_corpus(tmp_path)
 
 
@@ -282,6 +282,38 @@ def test_a_csv(tmp_path: Path) -> None:
     assert reasons(corpus, tmp_path) == {"audio/gone.wav": "no such file", "audio/d.wav": "listed twice"}
 
 
+@pytest.mark.parametrize("speaker", ["speaker", "speaker_id", "SPK", "actor"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", ", "])
+def test_the_spellings_of_a_csv(tmp_path: Path, monkeypatch, speaker: str, separator: str) -> None:
+    plant(tmp_path, "audio/a.wav", "audio/b.wav", "audio/c.wav")
+    lines = [["path", "room", "emotion", speaker], ["audio\\a.wav", "1", "joy", "anna"]]
+    lines += [[" audio/b.wav ", "2", " sad", "ben "], ["audio/c.wav", "", "sad", "anna"]]
+    (tmp_path / "list.csv").write_text("\r\n".join(map(separator.join, lines)), encoding="utf-8-sig")
+    monkeypatch.chdir(tmp_path.parent)
+    clips = read_corpus(f"{tmp_path.name}/list.csv").clips
+    assert [(clip.name, clip.label, clip.speaker, clip.attributes) for clip in clips] == [
+        ("audio/a", "happy", "anna", {"room": "1"}),
+        ("audio/b", "sad", "ben", {"room": "2"}),
+        ("audio/c", "sad", "anna", {"room": ""}),
+    ]
+
+
+def test_json_lines_with_labels(tmp_path: Path) -> None:
+    plant(tmp_path, "a.wav", "b.wav")
+    path = tmp_path / "manifest.json"
+    path.write_text(
+        '{"audio_filepath": "a.wav", "label": "sad"}\n{"audio_filepath": "b.wav", "label": "joy"}\n'
+    )
+    assert [clip.label for clip in read_corpus(path).clips] == ["sad", "happy"]
+
+
+def test_a_csv_in_another_encoding_is_refused_before_any_work(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes("file,label\na.wav,sad\nb.wav,fröhlich\n".encode("cp1252"))
+    with pytest.raises(SerBatchError, match=r"list\.csv, line 3: not UTF-8: save it as CSV UTF-8"):
+        read_corpus(path)
+
+
 def test_without_a_speaker_each_file_of_a_csv_is_its_own(tmp_path: Path) -> None:
     plant(tmp_path, "a.wav", "b.wav")
     path = tmp_path / "corpus.csv"
@@ -297,8 +329,11 @@ def test_without_a_speaker_each_file_of_a_csv_is_its_own(tmp_path: Path) -> None
         ("file,speaker\na.wav,anna\n", "file,label"),
         ("", "file,label"),
         ("file,label\na.wav,sad\nb.wav,\n", "line 3: a file and a label"),
-        ("file,label\na.wav,sad\na.wav,happy\n", "line 3: .* sad, now as happy"),
-        ("file,label\nx.wav,sad\ny.wav,happy\n", "none of the 2 listed files"),
+        ("file,label\na.wav,sad\na.wav,happy\n", "line 3: a.wav is labelled happy, but sad above"),
+        (
+            "file,label\nx.wav,sad\ny.wav,happy\n",
+            r"none of the 2 listed files exists, such as /.*/x.wav: give paths relative",
+        ),
         ("file,label\na.wav,sad\nb.wav,sadness\n", "all 2 clips are labelled sad"),
         ('file,label\n"a.wav,sad\n', "not valid CSV"),
     ],

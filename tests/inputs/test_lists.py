@@ -37,6 +37,22 @@ def test_a_list_that_is_binary_is_refused() -> None:
         list(read_list(io.BytesIO(b"OggS\nabc\0\n")))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_the_first_path(encoding: str) -> None:
+    assert list(read_list(io.BytesIO("é.wav\r\nb.wav\r\n".encode(encoding)))) == ["é.wav", "b.wav"]
+
+
+def test_blanks_and_backslashes_are_taken_as_meant_where_only_that_file_exists(tmp_path: Path) -> None:
+    for name in ("sub/a.wav", " b.wav", "c.wav", "d\\e.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    lines = ["sub\\a.wav", " b.wav", " c.wav ", "d\\e.wav", "gone\\x.wav"]
+    expected = ["sub/a.wav", " b.wav", "c.wav", "d\\e.wav", "gone\\x.wav"]
+    assert entries(manifest(tmp_path, "file\n" + "\n".join(lines) + "\n")) == expected
+    listed = read_list(io.StringIO("".join(f"{tmp_path}/{line}\n" for line in lines)))
+    assert list(listed) == [f"{tmp_path}/{name}" for name in [*expected[:2], " c.wav ", *expected[3:]]]
+
+
 def test_a_list_is_read_line_by_line() -> None:
     def lines():
         yield "a.wav\n"
@@ -55,6 +71,12 @@ def test_a_list_is_read_line_by_line() -> None:
         "name,size\na.wav,1\nb.wav,2\n",
         "a.wav\nb.wav\n",
         'a.wav,"x,y"\n"b.wav",\n',
+        "file;label\na.wav;sad\nb.wav;happy\n",
+        "id\tpath\n1\ta.wav\n2\tb.wav\n",
+        "a.wav;sad\nb.wav;happy\n",
+        "\nid, file\n1, a.wav\n2, b.wav\n",
+        'label, file\n"x, y", "a.wav"\nz, b.wav\n',
+        '{"audio_filepath": "a.wav", "duration": 2.0}\n{"audio_filepath": "b.wav", "duration": 1}\n',
     ],
 )
 def test_the_column_of_a_csv(tmp_path: Path, text: str) -> None:
@@ -63,6 +85,30 @@ def test_the_column_of_a_csv(tmp_path: Path, text: str) -> None:
 
 def test_a_tsv_is_split_at_tabs(tmp_path: Path) -> None:
     assert entries(manifest(tmp_path, "id\tfile\n1\ta,b.wav\n", "list.tsv")) == ["a,b.wav"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le", "utf-8-sig"])
+def test_the_encodings_of_a_spreadsheet(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "m.csv"
+    path.write_bytes("\ufefffile;label\nä.wav;wütend\n".encode(encoding.removesuffix("-sig")))
+    assert entries(path) == ["ä.wav"]
+
+
+def test_a_path_that_is_not_utf8_must_exist(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_bytes("file\na.wav\nfröhlich.wav\n".encode("cp1252"))
+    with pytest.raises(SerBatchError, match=r"m\.csv, line 3: not UTF-8: save it as CSV UTF-8"):
+        list(read_manifest(path))
+    (tmp_path / os.fsdecode("fröhlich.wav".encode("cp1252"))).touch()
+    assert os.fsencode(entries(path)[1]) == "fröhlich.wav".encode("cp1252")
+
+
+def test_kaldis_list(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "utt1 a.wav\nutt2\t  b c.wav \n\n", "wav.scp")
+    assert entries(path) == ["a.wav", "b c.wav"]
+    path.write_text("utt1 a.wav\nutt2 sph2pipe -f wav b.sph |\n")
+    with pytest.raises(SerBatchError, match=r"wav\.scp, line 2: a command, not a file: run it"):
+        entries(path)
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "ndjson", "JSONL"])
