@@ -87,8 +87,10 @@ def _read_known(module: ModuleType, root: str, paths: Sequence[str]) -> Corpus:
 def _nothing_read(path: str, corpus: Corpus) -> str:
     count = len(corpus.skipped)
     if Path(path).is_file():
+        example = f", such as {corpus.skipped[0][0]}" if count else ""
         return (
-            f"{path}: none of the {count} listed files exists: give paths relative to the folder of the CSV"
+            f"{path}: none of the {count} listed files exists{example}: "
+            "give paths relative to the folder of the list, with / between folders"
         )
     names = ", ".join(module.NAME for module in KNOWN)
     return (
