@@ -29,8 +29,8 @@ from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.corpora.read import read_corpus
 from ser_batch.evaluation.metrics import confusion_matrix, uar
 from ser_batch.model.runtime import Network
-from ser_batch.training.options import TrainOptions
-from ser_batch.training.task import Task
+from ser_batch.training.job import Job
+from ser_batch.training.options import HoldOut, TrainOptions
 from ser_batch.training.train import fit
 
 SNRS = (20, 10, 5, 0)
@@ -142,19 +142,17 @@ def main() -> None:
     training, test = [read_noise(chosen.noise), white()], [read_noise(chosen.other_noise), white()]
     options = TrainOptions(
         epochs=chosen.epochs,
-        validation=0,
-        test=0,
-        mixed_precision=True,
-        strengths=Strengths(noise_share=0),
+        weights="float32",
+        augmentation=Strengths(noise_share=0),
     )
     rows = []
     for kind in KINDS:
-        task = Task(training_table(taught, kind, training), options)
-        bundle = fit(task, chosen.out / kind.replace(" ", "-"))
+        job = Job(training_table(taught, kind, training), (options,), HoldOut(validation=0, test=0))
+        bundle = fit(job, chosen.out / kind.replace(" ", "-"))
         network = Network(bundle.network_path)
         for use in dict.fromkeys([kind, "stationary gate"] if kind == "none" else [kind]):
             rows.append(
-                [kind, use, *(f"{each:.3f}" for each in uars(network, others, use, test, task.labels))]
+                [kind, use, *(f"{each:.3f}" for each in uars(network, others, use, test, job.labels))]
             )
             print(rows[-1], flush=True)
     under = [f"{noise.source} {snr} dB" for noise in test for snr in SNRS]

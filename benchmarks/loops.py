@@ -24,7 +24,7 @@ def notebook() -> Loop:
     import noisereduce
     import numpy as np
 
-    import ser_batch.training.network  # noqa: F401 - registers the layers
+    import ser_batch.training.networks.build  # noqa: F401 - registers the layers
 
     model = keras.models.load_model(ROOT / "models" / "crema-d" / "model.keras", compile=False)
 

@@ -67,9 +67,10 @@ def main() -> None:
 
 def training(clips: FeatureTable, epochs: int, checkpoint: Path) -> dict[str, list[float]]:
     """Seconds of an epoch, what of it was waiting, and what making its batches takes by itself."""
-    from ser_batch.training import loop, network
+    from ser_batch.training import loop
+    from ser_batch.training.networks.build import build, for_training
 
-    options = TrainOptions(epochs=epochs + 1)
+    options = TrainOptions(epochs=epochs + 1, mixed_precision=False)
     labels = sorted(set(clips.labels))
     classes = np.array([labels.index(label) for label in clips.labels])
     batches = Watched(
@@ -78,12 +79,12 @@ def training(clips: FeatureTable, epochs: int, checkpoint: Path) -> dict[str, li
         soft_targets(clips, labels, options.votes, options.label_smoothing),
         balanced_weights(classes, len(labels)),
         options.batch_size,
+        options.augment,
         options.augmentation,
-        options.strengths,
-        options.seed,
+        seed=0,
     )
-    model = network.for_training(network.build(len(labels), options.architecture, frames=None))
-    history, _ = loop.run(model, batches, None, options, checkpoint, {}, quiet=True)
+    model = for_training(build(options, len(labels), frames=None))
+    history, _ = loop.run(model, batches, None, options, 0, checkpoint, {}, quiet=True)
     seconds = [row["seconds"] for row in history[1:]]
     waited = [batches.waited[number] for number in range(1, epochs + 1)]
     began = time.perf_counter()

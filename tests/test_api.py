@@ -223,7 +223,7 @@ def test_ctrl_c_is_told(samples, tmp_path):
     [
         ({"level": "words"}, "level 'words': unknown"),
         ({"formats": ["json"], "restart": True}, "formats, restart: only with a folder"),
-        ({"model": "nobody"}, "Unknown model nobody"),
+        ({"model": "nobody"}, "nobody: no such model"),
         ({"hop": 4.0}, "a hop of 4.0 s"),
         ({"include": ["*.xyz"]}, "no audio files"),
     ],

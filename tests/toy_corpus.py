@@ -10,27 +10,27 @@ from ser_batch.audio import features, front_end
 from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.model.bundle import Bundle
-from ser_batch.training.options import Architecture, TrainOptions
+from ser_batch.training.options import CnnSizes, TrainOptions
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 LABELS = ("angry", "neutral", "sad")
 SPEAKERS = ("ada", "bob", "cyd", "dan", "eve", "fay")
-TINY = Architecture(stem=8, widths=(8, 8), temporal=16, heads=2, dropout=0.1)
+TINY = CnnSizes(stem=8, widths=(8, 8), temporal=16, attention_heads=2, dropout=0.1)
 QUICK = TrainOptions(
     epochs=6,
     batch_size=12,
     learning_rate=1e-2,
     average=0.8,
-    strengths=Strengths(crops=()),
-    architecture=TINY,
-    validation=0.17,
-    test=0.17,
+    weights="float32",
+    mixed_precision=False,
+    augmentation=Strengths(crops=()),
+    cnn=TINY,
 )
 
 
 def _make_table(clips_each: int = 6, speakers: tuple[str, ...] = SPEAKERS, seed: int = 0) -> FeatureTable:
-    """A corpus whose emotions are heard in which mel bands are loud; each speaker has a level of hiss."""
+    """A corpus in which each emotion is loud in mel bands of its own; each speaker has a level of hiss."""
     rng = np.random.default_rng(seed)
     labels, spoken, bands, frames = [], [], [], []
     for number, speaker in enumerate(speakers):
@@ -80,9 +80,9 @@ def quick() -> TrainOptions:
 
 @pytest.fixture(scope="session")
 def bundle(table, tmp_path_factory) -> Bundle:
-    """A network really trained, exported and carded."""
-    from ser_batch.training.task import Task
+    """A bundle that was really trained."""
+    from ser_batch.training.job import Job
     from ser_batch.training.train import fit
 
     folder = tmp_path_factory.mktemp("models") / "toy"
-    return fit(Task(table, QUICK, quiet=True, command="ser-batch train toy.npz -o toy"), folder)
+    return fit(Job(table, (QUICK,), quiet=True, command="ser-batch train toy.npz -o toy"), folder)

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes a network's confidence mean what it says.
+"""Calibration by temperature scaling: one number by which the logits are divided.
 
 Source: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 """
@@ -18,7 +18,7 @@ def fit_temperature(logits: NDArray[np.floating], actual: NDArray[np.int64]) -> 
     temperature, which a bounded scalar search finds on its logarithm.
 
     Args:
-        logits: `[clips, n_classes]`, of speakers whom the network was not trained on.
+        logits: `[clips, n_classes]`, of speakers that were not in training.
         actual: `[clips]`, the class of each.
 
     Returns:

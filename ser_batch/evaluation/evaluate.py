@@ -17,7 +17,6 @@ from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.corpora.joining import qualified_speakers
 from ser_batch.errors import SerBatchError
 from ser_batch.evaluation import metrics, plots
-from ser_batch.evaluation.familiar_speakers import taught_voices
 from ser_batch.evaluation.noise_tests import noisy_log_mel
 from ser_batch.model.runtime import Network, softmax
 
@@ -30,16 +29,16 @@ SNRS = (20.0, 10.0, 5.0, 0.0)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A network's answers to labelled clips, and all that follows from them.
+    """Logits of a network for labelled clips, and the figures computed from them.
 
     Attributes:
-        labels: the network's, in the order of the logits.
+        labels: of the network, in the order of the logits.
         names: of the clips.
         actual: `[clips]`, the index of each clip's label.
         logits: `[clips, n_classes]`.
-        temperature: that the model's card gives.
+        temperature: from the model's card.
         attributes: columns to group the clips by.
-        notes: what a reader of the figures must know.
+        notes: reasons why the figures may mislead.
         under_noise: by noise and by signal-to-noise ratio in dB, the figures of the same clips with that noise.
     """
 
@@ -54,7 +53,7 @@ class Evaluation:
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
-        """Index of the label that each clip was given."""
+        """Index of the predicted label of each clip."""
         return self.logits.argmax(axis=1)
 
     @cached_property
@@ -143,7 +142,9 @@ class Evaluation:
             plots.save_confusion(self.confusion, self.labels, out / "confusion.png")
             plots.save_reliability(self.probabilities, self.actual, out / "reliability.png")
         except OSError as error:
-            raise SerBatchError(f"{out}: the evaluation cannot be written ({error.strerror}).") from error
+            raise SerBatchError(
+                f"{out}: the evaluation cannot be written ({error.strerror}): choose another folder"
+            ) from error
 
     def _save_predictions(self, path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -174,16 +175,16 @@ def evaluate(
     snrs: Sequence[float] = SNRS,
     quiet: bool = True,
 ) -> Evaluation:
-    """Run a network on the clips of a table whose labels it knows.
+    """Run a network on the clips of a table; those with labels that it does not know are left out.
 
     Args:
         network: exported.
         table: labelled clips.
-        labels: the network's, in the order of its logits.
-        temperature: that the model's card gives.
-        notes: what a reader of the figures must know.
-        noises: to be measured under besides,
-        snrs: each at these signal-to-noise ratios in dB.
+        labels: of the network, in the order of its logits.
+        temperature: from the model's card.
+        notes: reasons why the figures may mislead.
+        noises: the clips are also measured under each of them,
+        snrs: at each of these signal-to-noise ratios in dB.
         quiet: draw no progress bar.
 
     Raises:
@@ -192,8 +193,8 @@ def evaluate(
     known = np.isin(table.labels, labels)
     if not known.any():
         raise SerBatchError(
-            f"{table.corpus} has none of the model's labels ({', '.join(labels)}) but "
-            f"{', '.join(sorted(set(table.labels)))}."
+            f"{table.corpus}: none of the model's labels ({', '.join(labels)}) but "
+            f"{', '.join(sorted(set(table.labels)))}: rename labels with --labels"
         )
     if not known.all():
         foreign = sorted(set(table.labels) - set(labels))
@@ -232,43 +233,50 @@ def evaluate_bundle(
     snrs: Sequence[float] = SNRS,
     quiet: bool = True,
 ) -> Evaluation:
-    """Run a bundle on a table; the evaluation notes it when that is not a fair test of the bundle.
+    """Run a bundle on a table; the notes say why the figures may be too good or too bad.
 
     Args:
         bundle: a `ser_batch.model.bundle.Bundle`.
         table: labelled clips.
-        notes: what a reader of the figures must know already.
+        notes: reasons why the figures may mislead, known before.
         noises: as for `evaluate`.
         snrs: as for `evaluate`.
         quiet: draw no progress bar.
     """
     if table.denoise != bundle.denoise:
         notes += (f"Noise reduction is {table.denoise} here; the model was trained with {bundle.denoise}.",)
-    familiar = taught_voices(bundle.card) & qualified_speakers(table.corpus, set(table.speakers))
-    if familiar:
+    seen = seen_speakers(bundle.card) & qualified_speakers(table.corpus, set(table.speakers))
+    if seen:
         notes += (
-            f"{len(familiar)} of the {len(set(table.speakers))} speakers took part in the training: "
-            "these figures say little about new voices.",
+            f"{len(seen)} of the {len(set(table.speakers))} speakers took part in the training: "
+            "these figures say little about new speakers.",
         )
     network = Network(bundle.network_path)
     return evaluate(network, table, bundle.labels, bundle.temperature, notes, noises, snrs, quiet)
 
 
+def seen_speakers(card: dict[str, Any]) -> set[str]:
+    """Speakers whom a model, or the one it started from, was trained on; named as by `qualified_speakers`."""
+    training = card["training"]
+    seen = {*training["speakers"]["train"], *training["speakers"]["validation"]}
+    return qualified_speakers(training["corpus"], seen) | set((training.get("start") or {}).get("voices", []))
+
+
 def held_out_clips(bundle: Any, table: FeatureTable) -> FeatureTable:
-    """The clips of those speakers that a bundle's training held out for test.
+    """The clips of the speakers that a bundle's training held out for test.
 
     Raises:
-        SerBatchError: none of them speaks here, or clips were held out instead of speakers.
+        SerBatchError: the table has none of them.
     """
     training = bundle.card["training"]
-    if training["options"]["split"] != "speakers":
-        raise SerBatchError(f"{bundle.path} was split by clip, at random: it holds out no speaker.")
     held_out = qualified_speakers(training["corpus"], set(training["speakers"]["test"]))
     theirs = np.array(
         [bool(qualified_speakers(table.corpus, {speaker}) & held_out) for speaker in table.speakers]
     )
     if not theirs.any():
-        raise SerBatchError(f"{bundle.path} was trained with no speaker of {table.corpus} held out.")
+        raise SerBatchError(
+            f"{bundle.path}: its training held out no speaker of {table.corpus}: leave out --held-out"
+        )
     return table.select(theirs)
 
 

@@ -1,4 +1,4 @@
-"""Figures of merit, from actual and predicted classes or from probabilities.
+"""Metrics: UAR, accuracy, macro-F1, calibration error, from classes or from probabilities.
 
 Precision of a class never predicted, and F1 of a class without hits, count as 0, as scikit-learn has it.
 """

@@ -1,4 +1,4 @@
-"""A corpus's clips under noise, for evaluation: mixed as audio where that is at hand, else as spectrograms."""
+"""Noise tests: clips with added noise, mixed as audio where there are files, else as spectrograms."""
 
 import zlib
 
@@ -27,8 +27,8 @@ def noisy_log_mel(table: FeatureTable, row: int, noise: Noise, snr_db: float) ->
         return features.log_mel(mix(speech, noise.samples[window], snr_db), table.denoise)
     if table.denoise != "off":
         raise SerBatchError(
-            f"{table.corpus} is a stored table that went through noise reduction ({table.denoise}): noise would come "
-            "too late. Give the corpus itself."
+            f"{table.corpus}: a stored table after noise reduction ({table.denoise}), and noise comes before it: "
+            "give the corpus itself"
         )
     one = slice(row, row + 1)
     return augment_spectrogram.mix(table.log_mel(one), noise.power[window][None], table.frames[one], snr_db)[

@@ -1,4 +1,4 @@
-"""The pictures of a bundle, as PNG files."""
+"""Plots of a training and of an evaluation, as PNG files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

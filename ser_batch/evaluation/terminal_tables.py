@@ -1,4 +1,4 @@
-"""Evaluations and cards as tables for a terminal."""
+"""Tables for the terminal: evaluations and model cards."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -39,14 +39,14 @@ def card_tables(card: dict[str, Any]) -> list[RenderableType]:
         ),
         ("denoise", card["denoise"]),
         ("corpus", training["attribution"] or training["corpus"]),
-        ("begun with", (training.get("start") or {}).get("name")),
+        ("started from", (training.get("start") or {}).get("name")),
         ("teacher", training["teacher"]),
         ("noise", training.get("noise")),
         ("speakers", speakers),
         ("clips", clips),
-        ("trained", _trained(card)),
+        ("recipe", (training.get("recipe") or {}).get("name")),
+        ("trained", f"{card['created']}, epoch {training['best_epoch']} of {training['epochs']} kept"),
         ("command", card["command"]),
-        *(("member", f"{member['name']}: {member['command']}") for member in training.get("members", [])),
         ("SHA-256", card["sha256"]),
         *(("limits" if i == 0 else "", limit) for i, limit in enumerate(card["limits"])),
         ("measured on", evaluation["on"]),
@@ -56,12 +56,6 @@ def card_tables(card: dict[str, Any]) -> list[RenderableType]:
     crossed = card.get("cross_validation")
     tables = _cross_validation(crossed) if crossed else []
     return [about, *tables, *evaluation_tables(evaluation, card["labels"])]
-
-
-def _trained(card: dict[str, Any]) -> str:
-    training = card["training"]
-    epochs = f", epoch {training['best_epoch']} of {training['epochs']} kept" if "epochs" in training else ""
-    return card["created"] + epochs
 
 
 def bundles_table(cards: list[dict[str, Any]]) -> Table:

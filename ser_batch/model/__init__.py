@@ -1,1 +1,1 @@
-"""The network: its training, its evaluation, the bundle that it ships in, and the runtime that annotates with it."""
+"""Models as workers load them: the bundle and the runtime."""

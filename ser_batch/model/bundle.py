@@ -1,4 +1,4 @@
-"""Bundles: a directory with a trained network and its card. Those that ship are in `models/`."""
+"""Model bundles: a directory with an exported network and its card. Those that ship are in `models/`."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ CARD_FILE = "card.json"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained model; `card` holds all that is known about it, as `card.json` does."""
+    """A trained model; `card` is the content of `card.json`."""
 
     name: str
     path: Path
@@ -36,12 +36,12 @@ class Bundle:
 
     @property
     def temperature(self) -> float:
-        """What logits are divided by before the softmax."""
+        """The logits are divided by it before the softmax."""
         return self.card["temperature"]
 
     @property
     def features(self) -> str:
-        """What the network was trained on, one of `ser_batch.audio.front_end.FEATURES`."""
+        """Input of the network in training, one of `ser_batch.audio.front_end.FEATURES`."""
         return self.card["front_end"]["features"]
 
     @property
@@ -51,7 +51,7 @@ class Bundle:
 
     @property
     def mapping(self) -> dict[str, str]:
-        """From label to label, what the corpora's labels were mapped by in training; "" was left out."""
+        """Mapping of the corpora's labels in training, from label to label; "" was left out."""
         return self.card.get("training", {}).get("mapping", {})
 
     @property
@@ -75,8 +75,8 @@ def load_bundle(name_or_directory: str | os.PathLike[str]) -> Bundle:
     if not directory.is_dir():
         names = ", ".join(known) or "none"
         raise UsageError(
-            f"Unknown model {name_or_directory}. Bundled models: {names}. "
-            "A directory written by `ser-batch train` may be given instead."
+            f"{name_or_directory}: no such model: choose a bundled one ({names}), "
+            "or give a directory that `ser-batch train` wrote"
         )
     return _read(directory)
 
@@ -97,26 +97,30 @@ def _read(directory: Path) -> Bundle:
         card = json.loads(card_path.read_text(encoding="utf-8"))
         digest = sha256_of(network_path)
     except FileNotFoundError as error:
-        raise SerBatchError(f"{directory} is not a model: it has no {Path(error.filename).name}.") from None
+        raise SerBatchError(
+            f"{directory}: no {Path(error.filename).name} in it: give a directory that `ser-batch train` wrote"
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise SerBatchError(f"{directory} is not a readable model: {error}.") from error
+        raise SerBatchError(
+            f"{directory}: cannot be read as a model ({error}): restore the bundle"
+        ) from error
     if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
         raise SerBatchError(
-            f"{card_path} is not a card of schema version {SCHEMA_VERSION}; train the model again."
+            f"{card_path}: not a card of schema version {SCHEMA_VERSION}: train the model again"
         )
     if flawed := _flawed_entries(card):
-        raise SerBatchError(f"{card_path} has no usable {', '.join(flawed)}; train the model again.")
+        raise SerBatchError(f"{card_path}: no valid {', '.join(flawed)}: train the model again")
     if card.get("front_end") not in [{**FRONT_END, "features": kind} for kind in FEATURES]:
-        raise SerBatchError(f"{directory} was made for another front end; train the model again.")
+        raise SerBatchError(f"{directory}: made for another front end: train the model again")
     if card["sha256"] != digest:
         raise SerBatchError(
-            f"{network_path} is not the network that its card describes (SHA-256 differs); restore the bundle."
+            f"{network_path}: not the network that its card describes (SHA-256 differs): restore the bundle"
         )
     return Bundle(card["name"], directory, card)
 
 
 def _flawed_entries(card: dict[str, Any]) -> list[str]:
-    """The names of what is missing, or makes no sense."""
+    """Names of entries that are missing or invalid."""
     labels, temperature = card.get("labels"), card.get("temperature")
     usable = {
         "name": isinstance(card.get("name"), str),

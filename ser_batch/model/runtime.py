@@ -1,4 +1,4 @@
-"""The network as workers run it: LiteRT on one thread. Importing it loads neither TensorFlow nor Keras."""
+"""Runtime of an exported network: LiteRT on one thread, without TensorFlow or Keras."""
 
 import os
 from collections.abc import Iterator
@@ -20,21 +20,23 @@ class Network:
         """Load a flat buffer.
 
         Raises:
-            SerBatchError: it is none, or computes something else than logits, `n_classes` if given, of one window.
+            SerBatchError: not a flat buffer, or its output is not the logits of one window (`n_classes`, if given).
         """
         try:
             with _stderr_silenced():
                 self._interpreter = _interpreter(str(tflite_path))
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise SerBatchError(f"{tflite_path} is not a network that LiteRT can run: {error}") from error
+            raise SerBatchError(
+                f"{tflite_path}: not a network that LiteRT can run ({error}): restore the bundle"
+            ) from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         shapes = [tuple(map(int, tensor["shape"])) for tensor in (*inputs, *outputs)]
         classes = shapes[-1][-1:] if n_classes is None else (n_classes,)
         if shapes != [(1, N_FRAMES, N_MELS), (1, *classes)]:
             raise SerBatchError(
-                f"{tflite_path} does not fit its card: its inputs and outputs are {shapes}, "
-                f"not one window of {N_FRAMES} x {N_MELS} and logits of {n_classes or 'the'} labels"
+                f"{tflite_path}: does not fit its card: inputs and outputs are {shapes}, not one window of "
+                f"{N_FRAMES} x {N_MELS} and logits of {n_classes or 'the'} labels: restore the bundle"
             )
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
 

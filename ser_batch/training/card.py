@@ -1,4 +1,4 @@
-"""Model cards: all that a stranger needs to judge a bundle."""
+"""Model cards: labels, front end, corpus, recipe, figures, limits; what a card says is in docs/models.md."""
 
 import os
 import platform
@@ -10,19 +10,17 @@ from typing import Any
 
 from ser_batch.audio.front_end import FRONT_END
 from ser_batch.corpora.joining import qualified_speakers
-from ser_batch.evaluation.familiar_speakers import taught_voices
-from ser_batch.model.bundle import NETWORK_FILE, SCHEMA_VERSION, sha256_of
-from ser_batch.training.options import LargeArchitecture
-from ser_batch.training.task import Task
+from ser_batch.errors import UsageError
+from ser_batch.evaluation.evaluate import seen_speakers
+from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, SCHEMA_VERSION, Bundle, sha256_of
+from ser_batch.training.job import Job
+from ser_batch.training.options import TrainOptions
+from ser_batch.training.recipe import changed
 from ser_batch.training.teacher import WHISPER
 from ser_batch.version import __version__
 
 PACKAGES = ("numpy", "scipy", "keras", "tensorflow", "torch", "jax", "ai-edge-litert", "librosa")
 NAMES = {"mfcc": "MFCC", "logmel": "log-mel"}
-# of an ensemble the other options are its members' affair
-OF_THE_DIVISION = {
-    "split", "validation", "test", "test_fold", "cross_validate", "folds", "seed", "features", "weights",
-}  # fmt: skip
 ATTRIBUTION = {
     "CREMA-D": "CREMA-D: H. Cao et al., IEEE Transactions on Affective Computing, 2014. Open Database License 1.0, "
     "contents under the Database Contents License 1.0.",
@@ -40,7 +38,7 @@ LIMITS = (
 
 def make_card(
     folder: Path,
-    task: Task,
+    job: Job,
     clips: dict[str, int],
     speakers: dict[str, list[str]],
     course: dict[str, Any],
@@ -54,25 +52,24 @@ def make_card(
     """Gather the card of a trained network, in JSON's types.
 
     Args:
-        folder: holds its exported form.
-        task: what it was made by.
-        clips: how many each part had,
-        speakers: and whose.
-        course: of the training: epochs, which one was kept, seconds, what was thawed; or the members of an ensemble.
+        folder: of the bundle, which holds the exported network already.
+        job: the training.
+        clips: number of clips of each part.
+        speakers: speakers of each part.
+        course: epochs, the epoch that was kept, seconds.
         temperature: of the calibration.
-        parameters: how many.
-        evaluated_on: one of the parts.
+        parameters: number of weights.
+        evaluated_on: the part that the figures are from.
         evaluation: the figures.
-        cross_validation: the same over the folds.
+        cross_validation: the figures over the folds.
     """
-    table, options = task.table, task.options
+    table, options = job.table, job.options
     network = folder / NETWORK_FILE
-    members = course.get("members", [])
     card = {
         "schema_version": SCHEMA_VERSION,
         "name": folder.resolve().name,
-        "summary": f"{_pipeline(task, members)}, trained on {table.corpus}: {len(task.labels)} emotions",
-        "labels": task.labels,
+        "summary": f"{_pipeline(options)}, trained on {table.corpus}: {len(job.labels)} emotions",
+        "labels": job.labels,
         "front_end": {**FRONT_END, "features": options.features},
         "denoise": table.denoise,
         "temperature": temperature,
@@ -80,26 +77,24 @@ def make_card(
         "bytes": network.stat().st_size,
         "parameters": parameters,
         "weights": options.weights,
-        "evaluation": {"on": _described(evaluated_on, task, speakers), **evaluation},
+        "evaluation": {"on": _described(evaluated_on, job, speakers), **evaluation},
         "training": {
             "corpus": table.corpus,
-            "attribution": _attribution(task, members),
-            "mapping": dict(task.mapping),
+            "attribution": _attribution(job),
+            "mapping": dict(job.mapping),
             "clips": clips,
             "speakers": speakers,
-            "options": {
-                name: value
-                for name, value in asdict(options).items()
-                if not task.ensemble or name in OF_THE_DIVISION
-            },
-            "start": _start(task),
-            "teacher": task.teacher.source if task.teacher else None,
-            "noise": task.noise.source if task.noise else None,
+            "recipe": {"name": job.recipe, "stages": [asdict(stage) for stage in job.stages]},
+            "hold_out": asdict(job.hold_out),
+            "seed": job.seed,
+            "start": _start(job),
+            "teacher": job.teacher.source if job.teacher else None,
+            "noise": job.noise.source if job.noise else None,
             **course,
             "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
         },
         "limits": list(LIMITS),
-        "command": task.command,
+        "command": job.command,
         "versions": {"ser-batch": __version__, "python": platform.python_version(), **_versions()},
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
@@ -108,49 +103,55 @@ def make_card(
     return card
 
 
-def _pipeline(task: Task, members: list[dict[str, Any]]) -> str:
-    if members:
-        kinds = dict.fromkeys(member["summary"].split(",")[0] for member in members)
-        return f"{' and '.join(kinds)} ({len(members)} networks' mean)"
-    large = isinstance(task.options.architecture, LargeArchitecture)
-    return f"{NAMES[task.options.features]} → {'Whisper encoder' if large else 'CNN'}"
+def recorded_options(bundle: Bundle) -> TrainOptions:
+    """Options of the last stage of a bundle's training, from its card.
+
+    Raises:
+        UsageError: the card records none, or options that this version does not know.
+    """
+    where = str(bundle.path / CARD_FILE)
+    try:
+        recorded = bundle.card["training"]["recipe"]["stages"][-1]
+    except (KeyError, IndexError, TypeError):
+        raise UsageError(f"{where}: records no recipe: train the model again to start from it") from None
+    return changed(TrainOptions(), recorded, where)
 
 
-def _start(task: Task) -> dict[str, Any] | None:
-    """What is told of the model that a training began with."""
-    if task.start is None:
+def _pipeline(options: TrainOptions) -> str:
+    return f"{NAMES[options.features]} → {'Whisper encoder' if options.network == 'whisper' else 'CNN'}"
+
+
+def _start(job: Job) -> dict[str, Any] | None:
+    """Name, SHA-256 and known speakers of the model that a training started from."""
+    if job.start is None:
         return None
-    known = sorted(taught_voices(task.start.card))
-    return {"name": task.start.name, "sha256": task.start.sha256, "voices": known}
+    known = sorted(seen_speakers(job.start.card))
+    return {"name": job.start.name, "sha256": job.start.sha256, "voices": known}
 
 
-def _attribution(task: Task, members: list[dict[str, Any]]) -> str:
-    if members:
-        return " ".join(dict.fromkeys(member["training"]["attribution"] for member in members))
-    corpora = [ATTRIBUTION.get(corpus, "") for corpus in task.table.corpus.split(" + ")]
-    before = [task.start.card["training"]["attribution"]] if task.start else []
-    encoder = [WHISPER] if task.encoder else []
+def _attribution(job: Job) -> str:
+    corpora = [ATTRIBUTION.get(corpus, "") for corpus in job.table.corpus.split(" + ")]
+    before = [job.start.card["training"]["attribution"]] if job.start else []
+    encoder = [WHISPER] if job.encoder else []
     return " ".join(filter(None, dict.fromkeys([*corpora, *before, *encoder])))
 
 
-def _described(part: str, task: Task, speakers: dict[str, list[str]]) -> str:
-    """Say whose clips the figures are from, and where they flatter."""
-    table = task.table
+def _described(part: str, job: Job, speakers: dict[str, list[str]]) -> str:
+    """Whose clips the figures are from, and why they may be too good."""
+    table = job.table
     who = f"{len(speakers[part])} {part} speakers of {table.corpus}"
-    if task.options.split == "random":
-        return f"{part} clips of {table.corpus} chosen at random: a LEAK, the same voices were trained on"
     if len(set(table.speakers)) == len(table):
-        return f"{part} clips of {table.corpus}, whose speakers are not known: voices may have leaked"
+        return f"{part} clips of {table.corpus}, whose speakers are not known: some may also be in training"
     if part == "validation":
-        return f"{who}, by whom the training was stopped: somewhat flattering"
+        return f"{who}, on whom the training was stopped: the figures are somewhat too good"
     if part == "train":
-        return f"{who}: the very clips that were trained on, which says nothing about others"
+        return f"{who}: the clips that were trained on: the figures say nothing about other clips"
     known = qualified_speakers(table.corpus, set(speakers[part])) & (
-        taught_voices(task.start.card) if task.start else set()
+        seen_speakers(job.start.card) if job.start else set()
     )
     if known:
-        return f"{who}, {len(known)} of whom the model that this one began with was trained on: flattering"
-    return f"{who}, never heard in training"
+        return f"{who}, {len(known)} of whom its initial model was trained on: the figures are too good"
+    return f"{who}, not in training"
 
 
 def _versions() -> dict[str, str]:

@@ -1,9 +1,9 @@
-"""A trained network to a LiteRT flat buffer, which takes log-mel whatever the network was trained on.
+"""Export of a trained network to a LiteRT flat buffer, whose input is log-mel.
 
-A network of MFCCs turns them back at once; without the two rotations it says the same, more exactly where its weights
-are rounded, and sooner.
+A network of MFCCs inverts the DCT first; without both rotations its logits are the same, it is faster, and coarse
+weights cost it less.
 
-Only TensorFlow converts, and a process has one Keras backend, so the conversion has a process to itself:
+Only TensorFlow converts, and a process has one Keras backend, so the conversion has a process of its own:
 `python -m ser_batch.training.export model.keras model.tflite --weights float16`.
 """
 
@@ -28,12 +28,12 @@ def export(keras_path: Path, tflite_path: Path, weights: str = "float32") -> Non
     """Convert a `.keras` file to a `.tflite` file of batch 1, in a process of its own.
 
     Args:
-        keras_path: a network that `ser_batch.training.network.build` made.
+        keras_path: a network that `ser_batch.training.networks.build` made.
         tflite_path: what to write: log-mel `[1, 188, 128]` to logits `[1, n_classes]`.
         weights: `float32`, `float16`, or `int8` (dynamic range: weights alone are quantised).
 
     Raises:
-        RuntimeError: the conversion failed; the message ends with what it said.
+        RuntimeError: the conversion failed; the message ends with TensorFlow's.
     """
     command = [sys.executable, "-m", __name__, str(keras_path), str(tflite_path), "--weights", weights]
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -45,16 +45,16 @@ def export(keras_path: Path, tflite_path: Path, weights: str = "float32") -> Non
 def verify(
     network: Network, bands: NDArray[np.float32], logits: NDArray[np.float32], weights: str = "float32"
 ) -> None:
-    """Hold an exported network against Keras.
+    """Compare an exported network with Keras.
 
     Args:
         network: the exported one.
         bands: log-mel `[clips, 188, 128]`, real ones.
-        logits: `[clips, n_classes]`, what Keras answers to them.
+        logits: `[clips, n_classes]` by Keras.
         weights: of the export; coarser ones may differ more.
 
     Raises:
-        RuntimeError: the answers differ.
+        RuntimeError: the logits differ.
     """
     exported = np.stack([network(clip) for clip in bands])
     difference = np.sqrt(np.mean(np.square(exported - logits))) / max(float(logits.std()), 1e-6)
@@ -71,8 +71,7 @@ def convert(keras_path: str, tflite_path: str, weights: str) -> None:
     import keras
     import tensorflow as tf
 
-    import ser_batch.training.large  # noqa: F401  registers the layers, those of the small network too
-    from ser_batch.training.network import without_rotation
+    from ser_batch.training.networks.build import without_rotation  # also registers the layers
 
     model = without_rotation(keras.models.load_model(keras_path, compile=False))
     one_window = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)

@@ -1,4 +1,4 @@
-"""The feature table of a corpus, computed in parallel."""
+"""Feature table of a corpus, computed in parallel."""
 
 from functools import partial
 
@@ -42,7 +42,7 @@ def extract_table(
     ]
     if not read:
         raise SerBatchError(
-            f"none of the {len(paths)} clips of {corpus.name} could be read; {paths[0]}: {failed[0][1]}"
+            f"{corpus.name}: none of its {len(paths)} clips could be read; the first: {paths[0]}: {failed[0][1]}"
         )
     clips = [clip for clip, _ in read]
     attributes = dict.fromkeys(name for clip in clips for name in clip.attributes)

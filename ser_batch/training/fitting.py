@@ -1,4 +1,4 @@
-"""One network: trained on one division of the clips, exported, calibrated, evaluated and carded."""
+"""Fitting of one network: training stages, export, calibration, evaluation, card."""
 
 import csv
 import json
@@ -16,85 +16,102 @@ from ser_batch.evaluation import calibration, metrics, plots
 from ser_batch.evaluation.evaluate import evaluate, logits_of
 from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
 from ser_batch.model.runtime import Network
-from ser_batch.training import ensemble, export
-from ser_batch.training.batches import Batches, auxiliary_targets, balanced_weights, soft_targets
+from ser_batch.training import export
+from ser_batch.training.batches import Batches, balanced_weights, soft_targets
 from ser_batch.training.card import make_card
-from ser_batch.training.division import strata_of
-from ser_batch.training.encoded import EncodedBatches, hear
-from ser_batch.training.options import QUIETEST_CELL_DB, LargeArchitecture
+from ser_batch.training.encoded_batches import EncodedBatches, encode_views
+from ser_batch.training.job import Job
+from ser_batch.training.options import QUIETEST_CELL_DB, TrainOptions
 from ser_batch.training.soft_labels import out_of_fold
-from ser_batch.training.splits import Mask
-from ser_batch.training.task import Task
+from ser_batch.training.splits import Mask, strata_of
 
 if TYPE_CHECKING:
     import keras
 
 KERAS_FILE = "model.keras"
-CHECKPOINT_FILE = "checkpoint.npz"
+CHECKPOINT_FILE = "checkpoint-{}.npz"  # one for each stage
+CHECKPOINTS = CHECKPOINT_FILE.format("*")
 ENCODED_FILE = "encoded.npy"
 VERIFIED_CLIPS = 16
-PREDICTED_TOGETHER = 64
+PREDICTED_AT_ONCE = 64
 STANDARD_CLIPS = 256
 
 Array = NDArray[np.float32]
 
 
 def fit_one(
-    task: Task, parts: dict[str, Mask], out: Path, cross_validation: dict[str, Any] | None = None
+    job: Job, parts: dict[str, Mask], out: Path, cross_validation: dict[str, Any] | None = None
 ) -> Bundle:
-    """Train on one division of the clips and write the bundle; the card comes last and makes it complete.
+    """Train on one split of the clips and write the bundle; the card comes last and makes it complete.
 
     Args:
-        task: what to train.
-        parts: for `train`, `validation` and `test` a bool mask over the task's table.
-        out: directory for the bundle; one that is complete is returned as it is, one that is not is gone on with.
+        job: the training.
+        parts: for `train`, `validation` and `test` a bool mask over the job's table.
+        out: directory for the bundle; a complete one is returned as it is, an incomplete one is resumed.
         cross_validation: figures for the card, and the temperature.
     """
     if (out / CARD_FILE).exists():
         return load_bundle(out)
     out.mkdir(parents=True, exist_ok=True)
-    table, weights = task.table, task.options.weights
-    spoken = np.array(table.speakers)
-    speakers = {part: sorted(set(spoken[mask].tolist())) for part, mask in parts.items()}
-    members = ensemble.members(task, speakers)
-    if members:
-        model = ensemble.network([member.path / KERAS_FILE for member in members])
-        course: dict[str, Any] = {"members": [ensemble.told(member) for member in members]}
-    else:
-        begun = ensemble.member(task.thaw, task, speakers) if task.thaw else None
-        model, course = _train_network(task, parts, out, begun)
-        course |= {"thawed": ensemble.told(begun)} if begun else {}
+    table, weights = job.table, job.options.weights
+    model, course = train_network(job, parts, out)
     model.save(out / KERAS_FILE)
     export.export(out / KERAS_FILE, out / NETWORK_FILE, weights)
     checked = np.flatnonzero(parts["train"])[:VERIFIED_CLIPS]
     network = Network(out / NETWORK_FILE)
-    export.verify(network, table.log_mel(checked), _predict(model, task, checked), weights)
+    export.verify(network, table.log_mel(checked), _predict(model, job, checked), weights)
 
     temperature = 1.0
     if cross_validation:
         temperature = cross_validation["temperature"]
     elif parts["validation"].any():
         validation_logits = logits_of(network, table.select(parts["validation"]))
-        temperature = calibration.fit_temperature(validation_logits, task.classes[parts["validation"]])
-    judged = next(part for part in ("test", "validation", "train") if parts[part].any())
-    noises = task.test_noises if judged == "test" else ()
-    evaluation = evaluate(network, table.select(parts[judged]), task.labels, temperature, noises=noises)
+        temperature = calibration.fit_temperature(validation_logits, job.classes[parts["validation"]])
+    measured = next(part for part in ("test", "validation", "train") if parts[part].any())
+    noises = job.test_noises if measured == "test" else ()
+    evaluation = evaluate(network, table.select(parts[measured]), job.labels, temperature, noises=noises)
     evaluation.save(out)
+    spoken = np.array(table.speakers)
     card = make_card(
         out,
-        task,
+        job,
         {part: int(mask.sum()) for part, mask in parts.items()},
-        speakers,
+        {part: sorted(set(spoken[mask].tolist())) for part, mask in parts.items()},
         course,
         temperature=temperature,
         parameters=model.count_params(),
-        evaluated_on=judged,
+        evaluated_on=measured,
         evaluation=evaluation.summary(),
         cross_validation=cross_validation,
     )
     (out / CARD_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / CHECKPOINT_FILE).unlink(missing_ok=True)
+    for checkpoint in out.glob(CHECKPOINTS):
+        checkpoint.unlink()
     return load_bundle(out)
+
+
+def train_network(job: Job, parts: dict[str, Mask], out: Path) -> tuple["keras.Model", dict[str, Any]]:
+    """Train the stages one after the other, each from the weights of the one before.
+
+    Args:
+        job: the training.
+        parts: as for `fit_one`.
+        out: existing folder for history.csv, curves.png and the checkpoints.
+
+    Returns:
+        The network in float32, and for the card its epochs, the epoch that was kept, and seconds.
+    """
+    history: list[dict[str, float]] = []
+    model, best_epoch = None, 0
+    for stage in range(len(job.stages)):
+        model, rows, best_epoch = _train_stage(job, stage, parts, out, model)
+        best_epoch += len(history)
+        history += [{**row, "epoch": len(history) + row["epoch"]} for row in rows]
+    assert model is not None
+    save_history(history, out / "history.csv")
+    plots.save_curves(history, out / "curves.png")
+    seconds = round(sum(row["seconds"] for row in history))
+    return model, {"epochs": len(history), "best_epoch": best_epoch, "seconds": seconds}
 
 
 def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -102,8 +119,8 @@ def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array
     counts = np.zeros((256, front_end.N_MELS))
     bands = np.arange(front_end.N_MELS)
     for row in rows:
-        heard = table.levels[row, : table.frames[row]].astype(np.int64)
-        flat = np.bincount((heard * front_end.N_MELS + bands).ravel(), minlength=counts.size)
+        levels = table.levels[row, : table.frames[row]].astype(np.int64)
+        flat = np.bincount((levels * front_end.N_MELS + bands).ravel(), minlength=counts.size)
         counts += flat.reshape(counts.shape)
     level = np.maximum(features.from_levels(np.arange(256, dtype=np.uint8)), QUIETEST_CELL_DB)[:, None]
     total = counts.sum(axis=0)
@@ -112,39 +129,41 @@ def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array
     return mean.astype(np.float32), np.sqrt(variance + 1).astype(np.float32)
 
 
-def _train_network(
-    task: Task, parts: dict[str, Mask], out: Path, begun: Bundle | None = None
-) -> tuple["keras.Model", dict[str, Any]]:
-    """The network, and for the card how the training went."""
+def _train_stage(
+    job: Job, stage: int, parts: dict[str, Mask], out: Path, before: "keras.Model | None"
+) -> tuple["keras.Model", list[dict[str, float]], int]:
+    """The network after a stage, a row of history for each epoch, and the epoch that was kept."""
     import keras
 
-    from ser_batch.training import large, loop, network
+    from ser_batch.training import loop
+    from ser_batch.training.networks import build, whisper_classifier
 
-    options, n_classes = task.options, len(task.labels)
-    rows = np.flatnonzero(parts["train"])
-    auxiliary = auxiliary_targets(task.table, options.auxiliary)
-    validation = np.flatnonzero(parts["validation"])
-    keras.utils.set_random_seed(options.seed)
+    options, n_classes = job.stages[stage], len(job.labels)
+    rows, validation = np.flatnonzero(parts["train"]), np.flatnonzero(parts["validation"])
+    keras.utils.set_random_seed(job.seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if options.mixed_precision else "float32")
     try:
-        model = _build(task, frames=None)
-        _prepare(model, task, rows, begun)
-        taught = network.for_training(
-            model, task.teacher, {name: each.shape[1] for name, each in auxiliary.items()}
-        )
-        encoder = None
-        if options.frozen:
-            encoder, taught = large.split(taught)
-        elif options.mixed_inside:
-            taught = large.mixing_behind_encoder(taught)
+        model = build.build(options, n_classes, frames=None)
+        if before:
+            model.set_weights(before.get_weights())
+        else:
+            _set_initial_weights(model, job, rows)
+        initial = model.get_weights()
+        trained, encoder = build.for_training(model, job.teacher.widths if job.teacher else None), None
+        if options.frozen_encoder:
+            encoder, trained = whisper_classifier.split(trained)
+        elif options.mixup_behind_encoder:
+            trained = whisper_classifier.with_mixup(trained)
     finally:
         keras.config.set_dtype_policy(policy)
     encoded = out / ENCODED_FILE
-    batches = _encoded_batches(task, rows, encoder, encoded) if encoder else _batches(task, rows, auxiliary)
+    batches = (
+        _encoded_batches(job, options, rows, encoder, encoded) if encoder else _batches(job, options, rows)
+    )
 
     def validate() -> dict[str, float]:
-        logits, actual = _predict(model, task, validation), task.classes[validation]
+        logits, actual = _predict(model, job, validation), job.classes[validation]
         confusion = metrics.confusion_matrix(actual, logits.argmax(axis=1), n_classes)
         return {
             "val_loss": metrics.negative_log_likelihood(logits, actual),
@@ -152,126 +171,110 @@ def _train_network(
             "val_uar": metrics.uar(confusion),
         }
 
+    number = f" stage {stage + 1}/{len(job.stages)}" if len(job.stages) > 1 else ""
     history, best_epoch = loop.run(
-        taught,
+        trained,
         batches,
         validate if len(validation) else None,
         options,
-        out / CHECKPOINT_FILE,
-        task.identity(parts),
-        out.name,
-        task.quiet,
+        job.seed,
+        out / CHECKPOINT_FILE.format(stage + 1),
+        job.identity(parts, stage),
+        out.name + number,
+        job.quiet,
     )
     encoded.unlink(missing_ok=True)
-    # whatever it was trained in, a network is kept and exported in float32
-    plain = _build(task, front_end.N_FRAMES)
+    # the network is kept and exported in float32, also after training in bfloat16
+    plain = build.build(options, n_classes)
     plain.set_weights(model.get_weights())
-    if task.encoder and isinstance(options.architecture, LargeArchitecture):
-        large.take_back(plain, task.encoder, options.architecture.kept_change)
-    save_history(history, out / "history.csv")
-    plots.save_curves(history, out / "curves.png")
-    seconds = round(sum(row["seconds"] for row in history))
-    return plain, {"epochs": len(history), "best_epoch": best_epoch, "seconds": seconds}
+    if options.network == "whisper" and not options.frozen_encoder:
+        whisper_classifier.keep_share(plain, initial, options.encoder.kept_change)
+    return plain, history, best_epoch
 
 
-def _batches(task: Task, rows: NDArray[np.int64], auxiliary: Mapping[str, Array]) -> Batches:
-    options = task.options
+def _set_initial_weights(model: "keras.Model", job: Job, rows: NDArray[np.int64]) -> None:
+    """Weights of the model to start from, or of Whisper's encoder; statistics of the training clips."""
+    from ser_batch.training.networks import build, cnn, whisper_classifier, whisper_encoder
+
+    if job.start:
+        build.copy_weights(model, job.start.path / KERAS_FILE, output_too=job.start.labels == job.labels)
+    elif job.encoder:
+        whisper_encoder.load(model, job.encoder)
+        some = np.random.default_rng(job.seed).permutation(rows)[:STANDARD_CLIPS]
+        inputs = features.network_input(job.table.log_mel(some), job.options.features)
+        whisper_classifier.set_standards(model, inputs)
+    else:
+        cnn.set_normaliser(model, *band_statistics(job.table, rows))
+
+
+def _batches(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Batches:
     return Batches(
-        task.table,
+        job.table,
         rows,
-        _targets(task, rows),
-        _class_weights(task, rows),
+        _targets(job, options, rows),
+        _class_weights(job, options, rows),
         min(options.batch_size, len(rows)),
+        options.augment,
         options.augmentation,
-        options.strengths,
-        options.seed,
+        job.seed,
         options.features,
-        task.teacher,
-        task.noise.power if task.noise else None,
-        auxiliary,
-        options.mixed_inside,
+        job.teacher,
+        job.noise.power if job.noise else None,
+        options.mixup_behind_encoder,
     )
 
 
 def _encoded_batches(
-    task: Task, rows: NDArray[np.int64], encoder: "keras.Model", path: Path
+    job: Job, options: TrainOptions, rows: NDArray[np.int64], encoder: "keras.Model", path: Path
 ) -> EncodedBatches:
-    options = task.options
-    augmented = options.augmentation == "spectrogram"
-    strengths = options.strengths if augmented else Strengths(time_masks=0)
-    views = hear(
+    augmented = options.augment == "spectrogram"
+    strengths = options.augmentation if augmented else Strengths(time_masks=0)
+    views = encode_views(
         encoder.predict_on_batch,
-        task.table,
+        job.table,
         rows,
         path,
-        options.views if augmented else 0,
+        options.encoder.views if augmented else 0,
         strengths,
-        options.seed,
+        job.seed,
         options.features,
-        task.noise.power if task.noise else None,
+        job.noise.power if job.noise else None,
     )
     return EncodedBatches(
         views,
         len(encoder.outputs) - 1,
-        _targets(task, rows)[rows],
-        _class_weights(task, rows),
+        _targets(job, options, rows)[rows],
+        _class_weights(job, options, rows),
         min(options.batch_size, len(rows)),
         strengths,
-        options.seed,
+        job.seed,
     )
 
 
-def _class_weights(task: Task, rows: NDArray[np.int64]) -> Array:
-    n_classes = len(task.labels)
-    if task.options.class_weights:
-        return balanced_weights(task.classes[rows], n_classes)
+def _class_weights(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Array:
+    n_classes = len(job.labels)
+    if options.class_weights:
+        return balanced_weights(job.classes[rows], n_classes)
     return np.ones(n_classes, np.float32)
 
 
-def _targets(task: Task, rows: NDArray[np.int64]) -> Array:
-    """What the network shall answer for each clip of the table; with a teacher, partly what that finds in it."""
-    table, options = task.table, task.options
-    targets = soft_targets(table, task.labels, options.votes, options.label_smoothing)
-    if task.teacher and options.imitate_labels:
+def _targets(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Array:
+    """Targets of the clips of the table, `[clips, n_classes]`; with a teacher, blended with its soft labels."""
+    table, share = job.table, options.distillation.labels
+    targets = soft_targets(table, job.labels, options.votes, options.label_smoothing)
+    if job.teacher and share:
         own = table.select(rows)
-        heard = out_of_fold(
-            task.teacher.statistics[rows], targets[rows], own.speakers, options.seed, strata_of(own)
+        soft = out_of_fold(
+            job.teacher.statistics[rows], targets[rows], own.speakers, job.seed, strata_of(own)
         )
-        targets[rows] += options.imitate_labels * (heard - targets[rows])
+        targets[rows] += share * (soft - targets[rows])
     return targets
 
 
-def _prepare(model: "keras.Model", task: Task, rows: NDArray[np.int64], begun: Bundle | None) -> None:
-    """Give a new network what it is not to learn from the clips' labels; or what another one learned."""
-    from ser_batch.training import large, network, whisper
-
-    if begun:
-        model.set_weights(network.reopen(begun.path / KERAS_FILE, None, None).get_weights())
-    elif task.encoder:
-        whisper.load(model, task.encoder)
-        some = np.random.default_rng(task.options.seed).permutation(rows)[:STANDARD_CLIPS]
-        large.set_standards(model, features.network_input(task.table.log_mel(some), task.options.features))
-    elif task.start is None:
-        network.set_normaliser(model, *band_statistics(task.table, rows))
-
-
-def _build(task: Task, frames: int | None) -> "keras.Model":
-    """The network as it is begun with; the same layers for any number of frames."""
-    from ser_batch.training import large, network
-
-    if task.start is None:
-        sizes, kind = task.options.architecture, task.options.features
-        if isinstance(sizes, LargeArchitecture):
-            return large.build(len(task.labels), sizes, frames, kind)
-        return network.build(len(task.labels), sizes, frames, kind)
-    n_classes = None if task.start.labels == task.labels else len(task.labels)
-    return network.reopen(task.start.path / KERAS_FILE, n_classes, frames)
-
-
-def _predict(model: "keras.Model", task: Task, rows: NDArray[np.int64]) -> Array:
-    """Logits `[clips, n_classes]` of some clips of the task's table, as they are."""
-    some = [rows[start : start + PREDICTED_TOGETHER] for start in range(0, len(rows), PREDICTED_TOGETHER)]
-    inputs = (features.network_input(task.table.log_mel(few), task.options.features) for few in some)
+def _predict(model: "keras.Model", job: Job, rows: NDArray[np.int64]) -> Array:
+    """Logits `[clips, n_classes]` of some clips of the job's table, without augmentation."""
+    some = [rows[start : start + PREDICTED_AT_ONCE] for start in range(0, len(rows), PREDICTED_AT_ONCE)]
+    inputs = (features.network_input(job.table.log_mel(few), job.options.features) for few in some)
     return np.concatenate([model.predict_on_batch(each) for each in inputs])
 
 

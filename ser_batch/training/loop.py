@@ -1,4 +1,4 @@
-"""The loop over epochs: one optimizer step a batch, a look at the validation speakers, a checkpoint."""
+"""Training loop: epochs of optimizer steps, validation, averaged weights, checkpoints."""
 
 import json
 import math
@@ -16,25 +16,24 @@ from keras import ops
 from numpy.typing import NDArray
 
 from ser_batch.errors import SerBatchError
-from ser_batch.training import large
 from ser_batch.training.batches import Batches
-from ser_batch.training.encoded import EncodedBatches
-from ser_batch.training.network import JUDGE
+from ser_batch.training.encoded_batches import EncodedBatches
+from ser_batch.training.networks.whisper_classifier import HEAD, learning_rate_share
 from ser_batch.training.optimizer import LayerwiseAdamW
-from ser_batch.training.options import LargeArchitecture, TrainOptions
+from ser_batch.training.options import TrainOptions
 
 WARM_UP_SHARE = 0.1
 GRADIENT_NORM = 2.0
 
 Array = NDArray[np.float32]
 Row = dict[str, float]
-# figures of the network as it stands: val_loss, val_accuracy, val_uar
+# figures of the network's current weights: val_loss, val_accuracy, val_uar
 Validate = Callable[[], Row]
 
 
 @dataclass
 class State:
-    """What a checkpoint holds beside the network and its optimizer."""
+    """State of a training beside the network and its optimizer."""
 
     history: list[Row]
     average: list[Array]
@@ -49,9 +48,9 @@ class State:
         return len(self.history)
 
     def add(self, row: Row) -> None:
-        """Take in an epoch; without validation the latest is the best.
+        """Add an epoch; the best has the lowest validation loss, without validation it is the latest.
 
-        By loss, since the UAR of a few validation speakers is mostly chance.
+        The UAR of a few validation speakers would vary too much from epoch to epoch.
         """
         self.history.append(row)
         loss = row.get("val_loss", -math.inf)
@@ -65,28 +64,30 @@ def run(
     batches: Batches | EncodedBatches,
     validate: Validate | None,
     options: TrainOptions,
+    seed: int,
     checkpoint: Path,
     identity: dict[str, Any],
     title: str = "",
     quiet: bool = False,
 ) -> tuple[list[Row], int]:
-    """Train a network, or go on with it where a checkpoint is; it ends with the best averaged weights.
+    """Train a network, or resume it from a checkpoint; the best averaged weights are kept.
 
-    Running weights are averaged exponentially, those of batch norm included: with the raw statistics an averaged
-    network scores like a bad one. Without `validate` the last average is kept.
+    Weights are averaged exponentially over the steps, the statistics of batch norm included: averaged weights do not
+    fit the latest statistics. Without `validate` the last average is kept.
 
     Args:
-        model: as `ser_batch.training.network.build` makes it.
+        model: as `ser_batch.training.networks.build.for_training` makes it.
         batches: of the training clips.
-        validate: looks at the validation speakers.
-        options: of the training.
+        validate: measures the network on the validation speakers.
+        options: of the stage.
+        seed: of dropout.
         checkpoint: file, written after each epoch.
-        identity: what a checkpoint must have been made with: options and clips.
+        identity: options and clips, which must be those of the checkpoint.
         title: of the progress bar.
-        quiet: draw none.
+        quiet: draw no progress bar.
 
     Returns:
-        One row an epoch, as in `history.csv`; and which epoch was kept.
+        One row an epoch, as in `history.csv`; and the epoch that was kept.
 
     Raises:
         SerBatchError: the checkpoint was made with other options or clips.
@@ -106,13 +107,13 @@ def run(
         disable=True if quiet else None,
     ) as bar:
         while state.epoch < options.epochs and state.epoch - state.best_epoch < options.patience:
-            began = time.monotonic()
+            started = time.monotonic()
             row = {
                 "epoch": state.epoch + 1,
-                **_train_epoch(model, batches, state, options, bar),
+                **_train_epoch(model, batches, state, options.average, seed, bar),
                 "learning_rate": float(ops.convert_to_numpy(model.optimizer.learning_rate)),
                 **_validate_average(model, state.average, validate),
-                "seconds": round(time.monotonic() - began, 1),
+                "seconds": round(time.monotonic() - started, 1),
             }
             state.add(row)
             _save(model, state, checkpoint, identity)
@@ -123,16 +124,16 @@ def run(
 
 
 def _train_epoch(
-    model: keras.Model, batches: Batches | EncodedBatches, state: State, options: TrainOptions, bar: Any
+    model: keras.Model, batches: Batches | EncodedBatches, state: State, decay: float, seed: int, bar: Any
 ) -> dict[str, float]:
     """One step a batch; the epoch's mean loss and accuracy."""
-    # dropout draws from the backend's generator: a resumed epoch must start where it would have
-    keras.utils.set_random_seed(options.seed + state.epoch)
+    # dropout draws from the backend's generator: a resumed epoch must draw the same numbers
+    keras.utils.set_random_seed(seed + state.epoch)
     totals = {"loss": 0.0, "accuracy": 0.0}
     means: Row = {}
     for seen, batch in enumerate(batches.epoch(state.epoch), start=1):
-        targets = {name: batch.targets[_taught(name)] for name in model.output}
-        weights = {name: batch.weights[_taught(name)] for name in model.output}
+        targets = {name: batch.targets[_target_of(name)] for name in model.output}
+        weights = {name: batch.weights[_target_of(name)] for name in model.output}
         figures = model.train_on_batch(batch.inputs, targets, weights, return_dict=True)
         # with several outputs Keras puts the output's name before the metric's
         accuracy = figures.get("logits_accuracy", figures.get("accuracy"))
@@ -140,7 +141,7 @@ def _train_epoch(
         totals["accuracy"] += float(accuracy)
         means = {name: total / seen for name, total in totals.items()}
         step = state.epoch * len(batches) + seen
-        _average(state.average, model.get_weights(), min(options.average, (1 + step) / (10 + step)))
+        _average(state.average, model.get_weights(), min(decay, (1 + step) / (10 + step)))
         bar.update()
         shown = {**means, **({"val_loss": state.best_loss} if state.history else {})}
         bar.set_postfix({name: f"{value:.3f}" for name, value in shown.items()})
@@ -155,39 +156,38 @@ def _compile(model: keras.Model, options: TrainOptions, steps: int) -> None:
         warmup_steps=warm_up,
         decay_steps=max(1, options.epochs * steps - warm_up),
     )
-    spared: list[Any] = []
+    not_decayed: list[Any] = []
     usual = {"weight_decay": options.weight_decay, "beta_2": 0.99, "global_clipnorm": GRADIENT_NORM}
-    if isinstance(options.architecture, LargeArchitecture):
-        share = partial(large.learning_rate_share, sizes=options.architecture)
+    if options.network == "whisper":
+        share = partial(learning_rate_share, options=options.encoder)
         optimizer = LayerwiseAdamW(schedule, share, **usual)
-        # what was trained before is not drawn towards zero
-        spared = [variable for variable in model.trainable_variables if share(variable.path) < 1]
+        # weight decay would draw the pretrained weights towards zero
+        not_decayed = [variable for variable in model.trainable_variables if share(variable.path) < 1]
     else:
         optimizer = keras.optimizers.AdamW(schedule, **usual)
-    optimizer.exclude_from_weight_decay(spared, ["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(not_decayed, ["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
-    judges = [name for name in model.output if _taught(name) != name]
+    heads = [name for name in model.output if _target_of(name) != name]
     cross_entropy = keras.losses.CategoricalCrossentropy(from_logits=True)
     losses = {
-        # judges learn each for itself: what they say together is not taught
-        "logits": (cross_entropy, 0.0 if judges else 1.0),
-        **{judge: (cross_entropy, 1 / len(judges)) for judge in judges},
-        "frames": (keras.losses.MeanSquaredError(), options.imitate_frames),
-        "clip": (keras.losses.MeanSquaredError(), options.imitate_clip),
+        # each head has its own loss; their mean has none
+        "logits": (cross_entropy, 0.0 if heads else 1.0),
+        **{head: (cross_entropy, 1 / len(heads)) for head in heads},
+        "frames": (keras.losses.MeanSquaredError(), options.distillation.frames),
+        "clip": (keras.losses.MeanSquaredError(), options.distillation.clip),
     }
-    attribute = (keras.losses.CategoricalCrossentropy(from_logits=True), options.auxiliary_weight)
     model.compile(
         optimizer,
-        loss={name: losses.get(name, attribute)[0] for name in model.output},
-        loss_weights={name: losses.get(name, attribute)[1] for name in model.output},
+        loss={name: losses[name][0] for name in model.output},
+        loss_weights={name: losses[name][1] for name in model.output},
         metrics={"logits": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
         jit_compile=False,
     )
 
 
-def _taught(output: str) -> str:
-    """The name of the targets that an output is held against."""
-    return "logits" if output.startswith(JUDGE) else output
+def _target_of(output: str) -> str:
+    """The name of an output's targets: those of a head are those of the logits."""
+    return "logits" if output.startswith(HEAD) else output
 
 
 def _average(average: list[Array], weights: list[Array], decay: float) -> None:
@@ -234,8 +234,8 @@ def _restore(model: keras.Model, checkpoint: Path, identity: dict[str, Any]) -> 
         changed = [name for name, value in identity.items() if about["identity"].get(name) != value]
         if changed:
             raise SerBatchError(
-                f"{checkpoint} belongs to a training with another {', '.join(changed)}: "
-                "repeat that, or remove the folder to start anew."
+                f"{checkpoint}: from a training with another {', '.join(changed)}: "
+                "repeat that command, or remove the folder to start again"
             )
         for kind, variables in (("variable", model.variables), ("optimizer", model.optimizer.variables)):
             for i, variable in enumerate(variables):

@@ -7,7 +7,7 @@ import keras
 
 
 class LayerwiseAdamW(keras.optimizers.AdamW):
-    """AdamW under which the layers that know most are changed least.
+    """AdamW with a smaller learning rate for the layers that were trained before.
 
     Source: J. Howard and S. Ruder, "Universal Language Model Fine-tuning for Text Classification", ACL 2018.
     """

@@ -1,8 +1,8 @@
-"""What may be heard of the emotion of a speaker one has not been told about: labels that a small network imitates.
+"""Out-of-fold soft labels for distillation.
 
-Source of distillation: G. Hinton, O. Vinyals and J. Dean, "Distilling the Knowledge in a Neural Network", 2015. Each
-clip is judged by what is known of other speakers alone: of a clip that it was fitted to, a classifier says but what
-it was told.
+Source of distillation: G. Hinton, O. Vinyals and J. Dean, "Distilling the Knowledge in a Neural Network", 2015. The
+soft label of a clip is from a classifier that was fitted to other speakers: fitted to the clip itself, it would only
+repeat its label.
 """
 
 from collections.abc import Sequence
@@ -28,10 +28,10 @@ def out_of_fold(
     seed: int,
     strata: Sequence[str] | None = None,
 ) -> Array:
-    """Judge each clip by a logistic regression on other speakers' clips.
+    """Predict each clip's label by a logistic regression on other speakers' clips.
 
     Args:
-        statistics: `[clips, width]`, what a teacher makes of each clip.
+        statistics: `[clips, width]`, the teacher's representation of each clip.
         targets: `[clips, n_classes]`, that sum to 1.
         speakers: of each clip.
         seed: of the folds.
@@ -45,12 +45,12 @@ def out_of_fold(
     """
     soft = np.zeros_like(targets)
     folds = splits.speaker_folds(speakers, min(FOLDS, len(set(speakers))), seed, strata=strata)
-    for judged in folds.values():
-        known = statistics[~judged].astype(np.float32)
+    for fold in folds.values():
+        known = statistics[~fold].astype(np.float32)
         mean, deviation = known.mean(axis=0), known.std(axis=0) + 1e-3
         scaled = np.clip((statistics - mean) / deviation, -OUTLIER, OUTLIER).astype(np.float32)
         scaled = np.hstack([scaled, np.ones((len(scaled), 1), np.float32)])
-        soft[judged] = softmax(scaled[judged] @ _regress(scaled[~judged], targets[~judged]))
+        soft[fold] = softmax(scaled[fold] @ _regress(scaled[~fold], targets[~fold]))
     return soft
 
 

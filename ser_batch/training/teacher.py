@@ -1,7 +1,7 @@
-"""A teacher: what a large network, trained on other data, makes of each clip, for a small one to imitate.
+"""Teacher for distillation: a pretrained encoder's representation of each clip.
 
-Imitating its inner representation (A. Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015) needs no
-labels, so nothing about the emotion of a held-out speaker can leak through it. Of labels see `soft_labels`.
+Predicting its inner representation (A. Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015) needs no
+labels, so nothing about the emotion of a held-out speaker can leak through it. For labels see `soft_labels`.
 """
 
 import zipfile
@@ -45,6 +45,11 @@ class Teacher:
     clips: Array
     statistics: NDArray[np.float16]
 
+    @property
+    def widths(self) -> dict[str, int]:
+        """Number of components of each frame and of the whole clip."""
+        return {"frames": self.frames.shape[-1], "clip": self.clips.shape[-1]}
+
     def save(self, path: Path) -> None:
         """Write it to one `.npz` file."""
         np.savez(
@@ -58,10 +63,10 @@ class Teacher:
 
     @classmethod
     def load(cls, path: Path, table: FeatureTable) -> "Teacher":
-        """Read what it says about the clips of a table, in the table's order.
+        """Read the representation of the clips of a table, in the table's order.
 
         Raises:
-            SerBatchError: the file holds no teacher, or says nothing about some clip.
+            SerBatchError: the file holds no teacher, or some clip is missing in it.
         """
         try:
             with np.load(path) as stored:
@@ -70,12 +75,16 @@ class Teacher:
                 arrays = [stored[name][rows] for name in ("frames", "clips", "statistics")]
                 return cls(str(stored["source"]), table.names, *arrays)
         except KeyError as error:
-            raise SerBatchError(f"{path} has no {error}: make the teacher from this table") from None
+            raise SerBatchError(
+                f"{path}: no {error} in this teacher: make it again from this table (models/make_teacher.py)"
+            ) from None
         except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise SerBatchError(f"{path} is not a teacher: {error}") from error
+            raise SerBatchError(
+                f"{path}: not a teacher ({error}): make one with models/make_teacher.py"
+            ) from error
 
     def at(self, rows: NDArray[np.int64], positions: Array) -> Array:
-        """What it says about some clips at given times: float32 `[rows, times, 96]`.
+        """The representation of some clips at given times: float32 `[rows, times, 96]`.
 
         Args:
             rows: indexes of clips.
@@ -91,40 +100,41 @@ class Teacher:
 
 
 def from_whisper(weights: Path, table: FeatureTable) -> Teacher:
-    """Have Whisper's encoder, as published, listen to the clips of a table.
+    """Compute the outputs of Whisper's encoder, as published, for the clips of a table.
 
     Raises:
         SerBatchError: the file is not the encoder of Whisper tiny.en.
     """
     from tqdm import tqdm
 
-    from ser_batch.training import whisper
+    from ser_batch.training.networks import whisper_encoder
 
-    encoder = whisper.encoder(weights)
-    said = np.empty((len(table), N_FRAMES, whisper.LAYERS * whisper.WIDTH), np.float16)
+    encoder = whisper_encoder.encoder(weights)
+    width = whisper_encoder.LAYERS * whisper_encoder.WIDTH
+    encoded = np.empty((len(table), N_FRAMES, width), np.float16)
     for start in tqdm(range(0, len(table), CLIPS_TOGETHER), desc="teacher", unit="batch", disable=None):
         levels = table.levels[start : start + CLIPS_TOGETHER]
         outputs = encoder.predict_on_batch(features.from_levels(levels))
         together = np.concatenate(outputs, axis=-1)
-        said[start : start + CLIPS_TOGETHER] = together.reshape(len(levels), N_FRAMES, 2, -1).mean(axis=2)
-    return _components(said, table)
+        encoded[start : start + CLIPS_TOGETHER] = together.reshape(len(levels), N_FRAMES, 2, -1).mean(axis=2)
+    return _components(encoded, table)
 
 
-def _components(said: NDArray[np.float16], table: FeatureTable) -> Teacher:
-    """Reduce `[clips, 75, width]` to what varies most."""
+def _components(encoded: NDArray[np.float16], table: FeatureTable) -> Teacher:
+    """Reduce `[clips, 75, width]` to its principal components."""
     seconds = table.frames * (front_end.HOP / front_end.SAMPLE_RATE)
-    heard = np.arange(N_FRAMES) < np.ceil(seconds * FRAMES_A_SECOND)[:, None]
+    active = np.arange(N_FRAMES) < np.ceil(seconds * FRAMES_A_SECOND)[:, None]
     some = np.random.default_rng(0).permutation(len(table))[:PCA_CLIPS]
-    project = _principal(said[some][heard[some]][::3].astype(np.float32), FRAME_COMPONENTS)
-    frames = np.stack([project(clip.astype(np.float32)).astype(np.float16) for clip in said])
-    pooled = [clip[mask].astype(np.float32) for clip, mask in zip(said, heard, strict=True)]
+    project = _principal(encoded[some][active[some]][::3].astype(np.float32), FRAME_COMPONENTS)
+    frames = np.stack([project(clip.astype(np.float32)).astype(np.float16) for clip in encoded])
+    pooled = [clip[mask].astype(np.float32) for clip, mask in zip(encoded, active, strict=True)]
     statistics = np.stack([np.concatenate([clip.mean(axis=0), clip.std(axis=0)]) for clip in pooled])
     clips = _principal(statistics, CLIP_COMPONENTS)(statistics)
     return Teacher(WHISPER, table.names, frames, clips, statistics.astype(np.float16))
 
 
 def _principal(values: Array, n_components: int) -> Callable[[Array], Array]:
-    """Fit principal components to `[rows, width]`; each keeps the root of its deviation, so that none drowns."""
+    """Fit principal components to `[rows, width]`; each keeps the root of its deviation, so that small ones count."""
     mean, deviation = values.mean(axis=0), values.std(axis=0) + 1e-3
     scaled = (values - mean) / deviation
     variances, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))

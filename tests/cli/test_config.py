@@ -142,7 +142,7 @@ def test_commands_that_take_a_file(name):
 
 
 def test_train_takes_its_required_output_from_a_file(config, tmp_path):
-    path = config(f'output = "{tmp_path / "model"}"\nauxiliary = "sex,level"\n')
+    path = config(f'output = "{tmp_path / "model"}"\nset = ["epochs=3"]\n')
     done = CliRunner().invoke(main, ["train", str(tmp_path / "nowhere"), "--config", str(path)])
     assert done.exit_code == 1, done.output  # of the corpus that is not there, not of usage
     assert "nowhere" in done.output

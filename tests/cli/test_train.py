@@ -47,8 +47,8 @@ def test_from_audio_to_a_model_that_annotates(corpus, tmp_path):
         "0.25",
         "--validation",
         "0.25",
-        "--patience",
-        "9",
+        "--set",
+        "patience=9",
     )
     done = ser_batch("train", corpus, "-o", model, *arguments)
     assert done.returncode == 0, done.stderr
@@ -90,29 +90,31 @@ def test_from_audio_to_a_model_that_annotates(corpus, tmp_path):
 @pytest.mark.slow
 def test_waveform_augmentation_and_a_stored_table(corpus, tmp_path):
     quick = ("--epochs", "1", "--test", "0", "--validation", "0.25", "-q")
-    done = ser_batch("train", corpus, "-o", tmp_path / "a", "--augment", "waveform", *quick)
+    done = ser_batch("train", corpus, "-o", tmp_path / "a", "--set", "augment=waveform", *quick)
     assert done.returncode == 0, done.stderr
     assert ser_batch("features", corpus, "-o", tmp_path / "table.npz", "-q").returncode == 0
     assert ser_batch("train", tmp_path / "table.npz", "-o", tmp_path / "b", *quick).returncode == 0
     refused = ser_batch(
-        "train", tmp_path / "table.npz", "-o", tmp_path / "c", "--augment", "waveform", *quick
+        "train", tmp_path / "table.npz", "-o", tmp_path / "c", "--set", "augment=waveform", *quick
     )
     assert refused.returncode == 1
-    assert "needs the corpus's files" in refused.stderr
+    assert "a stored table has no audio" in refused.stderr
 
 
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(corpus, tmp_path):
     model = tmp_path / "my model"
     arguments = ("train", corpus, "-o", model, "--epochs", "500", "--test", "0.25", "--validation", "0.25")
-    command = [sys.executable, "-m", "ser_batch", *map(str, arguments), "--patience", "500"]
+    command = [sys.executable, "-m", "ser_batch", *map(str, arguments), "--set", "patience=500"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    wait_until((model / "checkpoint.npz").exists, 300)
+    wait_until((model / "checkpoint-1.npz").exists, 300)
     running.send_signal(signal.SIGINT)
     said = running.communicate(timeout=60)[1].splitlines()[-1]
     assert running.returncode == 130
-    assert "interrupted; to go on after the last whole epoch: ser-batch train " in said
-    assert said.endswith(f"-o '{model}' --epochs 500 --test 0.25 --validation 0.25 --patience 500 --resume")
+    assert "interrupted: to continue after the last whole epoch: ser-batch train " in said
+    assert said.endswith(
+        f"-o '{model}' --epochs 500 --test 0.25 --validation 0.25 --set patience=500 --resume"
+    )
 
 
 @pytest.mark.parametrize(("make", "said"), [
@@ -133,9 +135,10 @@ def test_a_corpus_that_cannot_be_trained_on(tmp_path, make, said):
 @pytest.mark.parametrize(
     ("option", "value", "code", "said"),
     [
-        ("--init-from", "nonsense", 2, "Unknown model nonsense"),
-        ("--auxiliary", "sentence,level", 2, "no two values of 'level'"),
-        ("--noise", "{empty}", 1, "no audio in it that is not silent"),
+        ("--init-from", "nonsense", 2, "nonsense: no such model"),
+        ("--recipe", "nonsense", 2, "nonsense: no such recipe"),
+        ("--set", "epoch=3", 2, "unknown key epoch"),
+        ("--set", "noise={empty}", 1, "no audio in it that is not silent"),
         ("--labels", "{empty}", 1, "cannot be read"),
     ],
 )
@@ -166,7 +169,7 @@ def test_an_evaluation_under_noise(corpus, tmp_path):
 def test_a_model_that_held_no_speaker_out(corpus):
     done = ser_batch("evaluate", corpus, "--model", "crema-d", "--held-out")
     assert done.returncode == 1
-    assert "no speaker of CREMA-D held out" in done.stderr
+    assert "held out no speaker of CREMA-D" in done.stderr
 
 
 def test_too_few_speakers(corpus, tmp_path):
@@ -174,7 +177,7 @@ def test_too_few_speakers(corpus, tmp_path):
         soundfile.write(tmp_path / path.name, *soundfile.read(path))
     done = ser_batch("train", tmp_path, "-o", tmp_path / "model")
     assert done.returncode == 1
-    assert "Too few speakers to split" in done.stderr
+    assert "too few speakers to split" in done.stderr
 
 
 def test_several_corpora_are_mapped_together(corpus, tmp_path):
@@ -192,7 +195,7 @@ def test_several_corpora_are_mapped_together(corpus, tmp_path):
     )
     assert done.returncode == 1
     assert done.stderr.count("CREMA-D: 24 clips angry → sad") == 2
-    assert "CREMA-D has 1 emotion (sad)" in done.stderr
+    assert "CREMA-D: 1 emotion (sad)" in done.stderr
 
 
 def test_places_that_cannot_be_written(corpus):

@@ -8,8 +8,8 @@ import ser_batch
 from ser_batch.corpora.joining import join
 from ser_batch.corpora.mapping import SIX
 from ser_batch.errors import SerBatchError
-from ser_batch.training.division import divide, folds_of
-from ser_batch.training.options import TrainOptions
+from ser_batch.training.options import HoldOut
+from ser_batch.training.splits import folds_of, split
 
 
 @pytest.fixture
@@ -96,11 +96,11 @@ def test_audio_is_known_where_all_corpora_have_it(studio, stage):
 def test_every_part_holds_speakers_of_every_corpus(studio, stage):
     table, _ = join([studio, stage], {}, only_shared=False)
     for seed in range(5):
-        parts = divide(table, TrainOptions(validation=0.3, test=0.3, seed=seed))
+        parts = split(table, HoldOut(validation=0.3, test=0.3), seed)
         assert all(
             {*table.select(mask).attributes["corpus"]} == {"studio", "stage"} for mask in parts.values()
         )
-    folds = folds_of(table, TrainOptions())
+    folds = folds_of(table, HoldOut(), seed=0)
     assert list(folds) == ["1", "2"]
     assert all(len(set(table.select(mask).speakers)) == 5 for mask in folds.values())
 

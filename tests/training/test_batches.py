@@ -32,14 +32,14 @@ def test_a_network_that_takes_log_mel_gets_it(plain):
 
 
 def test_an_epoch_is_the_same_each_time_and_unlike_the_next(plain):
-    augmented = replace(plain, augmentation="spectrogram", strengths=Strengths(crops=()))
+    augmented = replace(plain, augment="spectrogram", strengths=Strengths(crops=()))
     first, again, other = ([batch.inputs[0] for batch in augmented.epoch(n)] for n in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert (np.array(first) != np.array(other)).any()
 
 
 def test_augmented_clips_differ_from_the_table_and_mix_targets(plain, table):
-    augmented = replace(plain, augmentation="spectrogram", strengths=Strengths(crops=(), mixup=0.4))
+    augmented = replace(plain, augment="spectrogram", strengths=Strengths(crops=(), mixup=0.4))
     batch = next(iter(augmented.epoch(0)))
     clips = {clip.tobytes() for clip in features.rotate(table.log_mel())}
     assert not any(clip.tobytes() in clips for clip in batch.inputs[0])
@@ -49,13 +49,13 @@ def test_augmented_clips_differ_from_the_table_and_mix_targets(plain, table):
 
 def test_clips_that_the_network_is_to_mix_stay_apart_and_their_targets_do_not(plain):
     strengths = Strengths(crops=(), mixup=0.4)
-    inside = replace(plain, augmentation="spectrogram", strengths=strengths, features="logmel")
-    inside = replace(inside, mixed_inside=True)
-    clips, share, other = (batch := next(iter(inside.epoch(0)))).inputs
+    in_network = replace(plain, augment="spectrogram", strengths=strengths, features="logmel")
+    in_network = replace(in_network, mixup_in_network=True)
+    clips, share, other = (batch := next(iter(in_network.epoch(0)))).inputs
     assert clips.shape[1:] == (front_end.N_FRAMES, front_end.N_MELS)
     assert share.shape == (len(clips), 1, 1)
     assert sorted(other) == list(range(len(clips)))
-    mixed = next(iter(replace(inside, mixed_inside=False).epoch(0)))
+    mixed = next(iter(replace(in_network, mixup_in_network=False).epoch(0)))
     np.testing.assert_array_equal(batch.targets["logits"], mixed.targets["logits"])
     np.testing.assert_allclose(mixed.inputs[0], share * clips + (1 - share) * clips[other], rtol=1e-5)
 
@@ -66,7 +66,7 @@ def test_waveform_augmentation_works_on_audio_of_training_clips_only(plain, tmp_
     for row in plain.rows[:3]:
         soundfile.write(paths[row], np.random.default_rng(row).normal(0, 0.1, 30_000 + row), 16_000)
     with_audio = replace(plain.table, paths=paths)
-    batches = replace(plain, table=with_audio, augmentation="waveform", size=3, rows=plain.rows[:3])
+    batches = replace(plain, table=with_audio, augment="waveform", size=3, rows=plain.rows[:3])
     batch = next(iter(batches.epoch(0)))
     assert batch.inputs[0].shape == (3, front_end.N_FRAMES, front_end.N_MELS)
 
@@ -75,7 +75,7 @@ def test_weights_follow_mixed_targets(plain):
     weighted = replace(
         plain,
         class_weights=np.array([1, 2, 3], "f"),
-        augmentation="spectrogram",
+        augment="spectrogram",
         strengths=Strengths(mixup=0.4),
     )
     batch = next(iter(weighted.epoch(0)))

@@ -7,8 +7,9 @@ import pytest
 keras = pytest.importorskip("keras")
 from ser_batch.audio.augment_spectrogram import Strengths  # noqa: E402
 from ser_batch.errors import SerBatchError  # noqa: E402
-from ser_batch.training import loop, network  # noqa: E402
+from ser_batch.training import loop  # noqa: E402
 from ser_batch.training.batches import Batches, soft_targets  # noqa: E402
+from ser_batch.training.networks.build import build, for_training  # noqa: E402
 
 IDENTITY = {"seed": 0, "clips": "these"}
 
@@ -28,11 +29,11 @@ def train(table, quick, tmp_path):
 
     def run(validate, folder="checkpoints", identity=IDENTITY, **changes):
         keras.utils.set_random_seed(0)
-        model = network.for_training(network.build(3, quick.architecture, frames=96), None)
-        checkpoint = tmp_path / folder / "checkpoint.npz"
+        model = for_training(build(quick, 3, frames=96))
+        checkpoint = tmp_path / folder / "checkpoint-1.npz"
         checkpoint.parent.mkdir(exist_ok=True)
         options = replace(quick, **{"epochs": 4, **changes})
-        history, best = loop.run(model, batches, validate, options, checkpoint, identity, quiet=True)
+        history, best = loop.run(model, batches, validate, options, 0, checkpoint, identity, quiet=True)
         return model.get_weights(), history, best
 
     return run

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_batch.errors import SerBatchError
-from ser_batch.training.splits import random_split, speaker_folds, split_speakers
+from ser_batch.training.splits import speaker_folds, split_speakers
 
 SHARES = {"validation": 0.12, "test": 0.15}
 voices = st.lists(st.integers(0, 40).map(str), min_size=1, max_size=200)
@@ -47,7 +47,7 @@ def test_strata_are_held_in_proportion():
 
 
 def test_shares_must_leave_something_to_train_on():
-    with pytest.raises(SerBatchError, match="leave nothing for training"):
+    with pytest.raises(SerBatchError, match="leave no speakers for training"):
         split_speakers(["a", "b", "c"], {"validation": 0.5, "test": 0.5}, 0)
 
 
@@ -79,17 +79,9 @@ def test_speakers_without_a_fold_are_dealt_to_the_corpus_own_folds():
 
 
 def test_folds_that_leak_or_cannot_be_made_are_refused():
-    with pytest.raises(SerBatchError, match="a is in 1, 2"):
+    with pytest.raises(SerBatchError, match="a is in the folds 1 and 2"):
         speaker_folds(["a", "a", "b"], 2, 0, folds=["1", "2", "2"])
-    with pytest.raises(SerBatchError, match=r"at least 5 speakers.*found 2"):
+    with pytest.raises(SerBatchError, match="5 folds of 2 speakers"):
         speaker_folds(["a", "b"], 5, 0)
-    with pytest.raises(SerBatchError, match="at least two folds"):
+    with pytest.raises(SerBatchError, match="one fold only"):
         speaker_folds(["a", "b"], 2, 0, folds=["1", "1"])
-
-
-def test_the_random_split_mixes_voices_which_is_its_leak():
-    parts = random_split(600, SHARES, 0)
-    assert covers_once(parts, 600)
-    assert parts["test"].sum() == 90
-    speakers = np.arange(600) // 100
-    assert set(speakers[parts["test"]]) == set(speakers[parts["train"]])

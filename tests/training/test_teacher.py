@@ -66,10 +66,10 @@ def test_batches_ask_it_about_where_the_augmented_frames_come_from(teacher, tabl
 
 @pytest.mark.slow
 def test_a_network_learns_to_imitate_and_ships_without_it(teacher, table, quick, tmp_path):
-    from ser_batch.training.task import Task
+    from ser_batch.training.job import Job
     from ser_batch.training.train import fit
 
-    bundle = fit(Task(table, quick, teacher=teacher, quiet=True), tmp_path / "taught")
+    bundle = fit(Job(table, (quick,), teacher=teacher, quiet=True), tmp_path / "taught")
     assert bundle.card["training"]["teacher"] == "a toy"
     assert Network(bundle.network_path)(table.log_mel(slice(0, 1))[0]).shape == (3,)
 
@@ -98,7 +98,7 @@ def test_it_is_stored_and_found_by_name(teacher, table, tmp_path):
     some = table.select(np.array([7, 2]))
     found = Teacher.load(tmp_path / "teacher.npz", some)
     np.testing.assert_array_equal(found.clips, teacher.clips[[7, 2]])
-    with pytest.raises(SerBatchError, match="make the teacher"):
+    with pytest.raises(SerBatchError, match="make it again"):
         Teacher.load(tmp_path / "teacher.npz", replace(table, names=["other"] * len(table)))
     (tmp_path / "text.npz").write_text("dear diary")
     with pytest.raises(SerBatchError, match="not a teacher"):
@@ -106,21 +106,21 @@ def test_it_is_stored_and_found_by_name(teacher, table, tmp_path):
 
 
 def test_it_cannot_follow_waveforms(teacher, table, tmp_path):
-    from ser_batch.training.task import Task
+    from ser_batch.training.job import Job
     from ser_batch.training.train import fit
 
-    options = TrainOptions(augmentation="waveform")
-    with pytest.raises(UsageError, match="augment spectrograms"):
-        fit(Task(replace(table, paths=table.names), options, teacher=teacher, quiet=True), tmp_path)
+    options = TrainOptions(augment="waveform")
+    with pytest.raises(UsageError, match="not with a teacher"):
+        fit(Job(replace(table, paths=table.names), (options,), teacher=teacher, quiet=True), tmp_path)
 
 
 @pytest.mark.slow
 def test_whisper_hears_what_the_front_end_gives(corpora):
     """Frozen features of real clips tell emotions apart: layers are wired as they were trained."""
-    from ser_batch.training import whisper
+    from ser_batch.training.networks import whisper_encoder
 
     weights = corpora / "weights" / "whisper-tiny-en" / "encoder_f16.npz"
-    encoder = whisper.encoder(weights)
+    encoder = whisper_encoder.encoder(weights)
     stored = np.load(corpora / "crema-d" / "logmel_u8.npz")
     assert stored["names"][0] == "1019_DFA_ANG_XX"
     bands = features.from_levels(stored["mel"][:8].swapaxes(1, 2))

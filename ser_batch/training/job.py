@@ -1,4 +1,4 @@
-"""What is to be trained: a corpus, the options, and whatever else the network learns from."""
+"""Training job: corpus, options, initial weights."""
 
 import hashlib
 import json
@@ -14,42 +14,53 @@ from numpy.typing import NDArray
 from ser_batch.audio.noise import Noise
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.model.bundle import Bundle
-from ser_batch.training.options import TrainOptions
+from ser_batch.training.options import HoldOut, TrainOptions
 from ser_batch.training.splits import Mask
 from ser_batch.training.teacher import Teacher
 
 
 @dataclass(frozen=True)
-class Task:
+class Job:
     """A training; the same for each held-out fold.
 
     Attributes:
         table: the corpus.
-        options: see there.
-        start: model whose weights are begun with; `fit` takes architecture and features from it.
-        encoder: file of Whisper's encoder, where the architecture is the large one.
-        thaw: folder of networks trained upon the frozen encoder, with the same division: the encoder is tuned now, too.
-        teacher: to be imitated besides; its rows are the table's.
-        ensemble: folders of trained networks, for the same clips, whose mean is taken: nothing is trained.
-        noise: recorded, to be mixed with the clips besides the synthetic noise of `spectrogram`.
-        test_noises: under which held-out clips are heard, too, for the figures in the card.
+        stages: options of each stage; each stage starts from the weights of the one before.
+        hold_out: the clips that are held out.
+        seed: of the split, the initial weights, the order and the augmentation.
+        recipe: name or file of the recipe that the stages are from, to be recorded in the card.
+        start: model to start from; `fit` takes the network, its sizes and the features from it.
+        teacher: for distillation; its rows are the table's.
+        noise: recorded, to be added to the clips.
+        test_noises: held-out clips are also measured with each of them.
         mapping: what the table's labels were mapped by, to be recorded in the card.
         quiet: no progress on stderr.
-        command: how the training was asked for, to be recorded in the card.
+        command: the command line, to be recorded in the card.
     """
 
     table: FeatureTable
-    options: TrainOptions = field(default_factory=TrainOptions)
+    stages: tuple[TrainOptions, ...] = (TrainOptions(),)
+    hold_out: HoldOut = field(default_factory=HoldOut)
+    seed: int = 0
+    recipe: str = ""
     start: Bundle | None = None
-    encoder: Path | None = None
-    thaw: Path | None = None
     teacher: Teacher | None = None
     noise: Noise | None = None
     test_noises: Sequence[Noise] = ()
-    ensemble: Sequence[Path] = ()
     mapping: Mapping[str, str] = field(default_factory=dict)
     quiet: bool = False
     command: str = ""
+
+    @property
+    def options(self) -> TrainOptions:
+        """Options of the last stage; network and features are those of every stage."""
+        return self.stages[-1]
+
+    @property
+    def encoder(self) -> Path | None:
+        """File of the Whisper encoder that the training starts from."""
+        weights = self.options.encoder.weights
+        return Path(weights) if weights and self.options.network == "whisper" else None
 
     @cached_property
     def labels(self) -> list[str]:
@@ -61,17 +72,18 @@ class Task:
         """Index of each clip's label, `[clips]`."""
         return np.array([self.labels.index(label) for label in self.table.labels])
 
-    def identity(self, parts: dict[str, Mask]) -> dict[str, Any]:
-        """What two trainings must share for one to go on with the other's checkpoint, in JSON's types."""
+    def identity(self, parts: dict[str, Mask], stage: int) -> dict[str, Any]:
+        """What a checkpoint of a stage must agree with to be resumed, in JSON's types."""
         clips = hashlib.sha256(json.dumps([self.table.names, self.table.labels]).encode())
         for part in sorted(parts):
             clips.update(parts[part].tobytes())
         return {
-            **json.loads(json.dumps(asdict(self.options))),
+            **json.loads(json.dumps(asdict(self.stages[stage]))),
+            "stages before": json.loads(json.dumps([asdict(options) for options in self.stages[:stage]])),
+            "seed": self.seed,
             "clips": clips.hexdigest(),
             "denoise": self.table.denoise,
             "start": self.start.sha256 if self.start else None,
-            "thaw": self.thaw.name if self.thaw else None,
             "teacher": self.teacher.source if self.teacher else None,
             "noise": self.noise.source if self.noise else None,
         }

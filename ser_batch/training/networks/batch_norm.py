@@ -1,4 +1,4 @@
-"""Batch norm by the backend's own kernel: Keras composes it of small steps, half of the time of training."""
+"""Batch normalisation by the fused kernel of TensorFlow or PyTorch: Keras's own took half of the training time."""
 
 from typing import Any
 

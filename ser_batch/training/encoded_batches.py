@@ -1,4 +1,4 @@
-"""Batches for what stands upon a frozen encoder, which hears each view of each clip but once."""
+"""Batches of a frozen encoder's outputs, which are computed once for each clip and its augmented copies."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -9,29 +9,30 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ser_batch.audio import augment_spectrogram, features, front_end
+from ser_batch.audio.augment_spectrogram import Strengths, blend, mixup_partners, random_runs
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.training.batches import Batch
 
-HEARD_TOGETHER = 64
+ENCODED_AT_ONCE = 64
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.int64]
-# features [clips, 188, 128] → outputs [clips, n, width] each, and which frames are heard, [clips, n, 1]
+# features [clips, 188, 128] → outputs [clips, n, width] each, and the active frames, [clips, n, 1]
 Encoder = Callable[[Array], list[Array]]
 
 
 @dataclass(frozen=True)
 class EncodedBatches:
-    """What an encoder makes of the training clips, in random order, a view of each at random, masked and mixed.
+    """Outputs of a frozen encoder in random order, one view of each clip at random, masked and with mixup.
 
     Mixup behind the encoder: V. Verma et al., "Manifold Mixup", ICML 2019.
 
     Attributes:
-        views: float16 `[views, clips, n, width + 1]`, as `hear` writes it.
-        n_outputs: of the encoder, which lie side by side in the width.
+        views: float16 `[views, clips, n, width + 1]`, as `encode_views` writes it.
+        n_outputs: of the encoder, concatenated in the width.
         targets: `[clips, n_classes]`.
-        class_weights: `[n_classes]`, what a clip of each class counts.
-        size: clips in a batch; the rest of an epoch that fills none is left for another epoch.
+        class_weights: `[n_classes]`, the weight of a clip of each class.
+        size: clips in a batch; an epoch leaves out the rest that does not fill a batch.
         strengths: of masks over time and of mixup.
         seed: with an epoch's number it gives that epoch's batches.
     """
@@ -41,7 +42,7 @@ class EncodedBatches:
     targets: Array
     class_weights: Array
     size: int
-    strengths: augment_spectrogram.Strengths
+    strengths: Strengths
     seed: int
 
     def __len__(self) -> int:
@@ -58,59 +59,56 @@ class EncodedBatches:
             encoded[..., -1] *= ~self._hidden(encoded[..., -1] > 0, rng)
             mixed = [encoded, self.targets[rows]]
             if self.strengths.mixup:
-                partners = augment_spectrogram.mixup_partners(len(rows), rng, self.strengths.mixup)
-                mixed = augment_spectrogram.blend(mixed, *partners)
+                mixed = blend(mixed, *mixup_partners(len(rows), rng, self.strengths.mixup))
             encoded, targets = mixed
-            # a frame of a blend is heard where either is
-            heard = (encoded[..., -1:] > 0).astype(np.float32)
-            inputs = [*np.split(encoded[..., :-1], self.n_outputs, axis=-1), heard]
+            # a frame of a blend is active where either is
+            active = (encoded[..., -1:] > 0).astype(np.float32)
+            inputs = [*np.split(encoded[..., :-1], self.n_outputs, axis=-1), active]
             yield Batch(inputs, {"logits": targets}, {"logits": targets @ self.class_weights})
 
-    def _hidden(self, heard: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
-        """Runs of frames to be passed over, `[clips, n]`."""
-        frames = np.maximum(heard.sum(axis=1), 1)
-        longest = self.strengths.time_mask_frames * heard.shape[1] // front_end.N_FRAMES
-        hidden = np.zeros_like(heard)
+    def _hidden(self, active: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Runs of frames to mask, `[clips, n]`."""
+        frames = np.maximum(active.sum(axis=1), 1)
+        longest = self.strengths.time_mask_frames * active.shape[1] // front_end.N_FRAMES
+        hidden = np.zeros_like(active)
         for _ in range(self.strengths.time_masks):
-            hidden |= augment_spectrogram.random_runs(
-                heard.shape[1], np.minimum(longest, frames // 4), frames, rng
-            )
+            hidden |= random_runs(active.shape[1], np.minimum(longest, frames // 4), frames, rng)
         return hidden
 
 
-def hear(
+def encode_views(
     encoder: Encoder,
     table: FeatureTable,
     rows: Ints,
     path: Path,
     n_views: int,
-    strengths: augment_spectrogram.Strengths,
+    strengths: Strengths,
     seed: int,
     kind: str,
     noise: Array | None = None,
 ) -> NDArray[np.float16]:
-    """Have an encoder hear some clips as they are, and augmented views of them.
+    """Compute an encoder's outputs for some clips as they are, and for augmented copies of them.
 
     Args:
-        encoder: from features to its outputs and which frames are heard.
-        table: where the clips are.
-        rows: which of them.
+        encoder: from features to its outputs and the active frames.
+        table: the corpus.
+        rows: indexes of the clips.
         path: file for the result, which may be larger than memory.
-        n_views: augmented ones, beside the clips themselves.
+        n_views: augmented copies of each clip, beside the clip itself.
         strengths: of the augmentation; clips stay whole and are not masked.
         seed: of the augmentation.
         kind: the encoder's features, one of `ser_batch.audio.front_end.FEATURES`.
-        noise: mel power of recorded noise, `[windows, 188, 128]`, to be added, too.
+        noise: mel power of recorded noise to add, `[windows, 188, 128]`.
 
     Returns:
-        Float16 `[1 + n_views, clips, n, width + 1]`, on disk: all outputs side by side, and which frames are heard.
+        Float16 `[1 + n_views, clips, n, width + 1]`, on disk: all outputs concatenated, and the active frames.
     """
     strengths = replace(strengths, crops=(), time_masks=0, band_masks=0)
     views = None
     for view in range(1 + n_views):
         rng = np.random.default_rng([seed, view])
-        for start in range(0, len(rows), HEARD_TOGETHER):
-            some = rows[start : start + HEARD_TOGETHER]
+        for start in range(0, len(rows), ENCODED_AT_ONCE):
+            some = rows[start : start + ENCODED_AT_ONCE]
             bands = table.log_mel(some)
             if view:
                 bands, *_ = augment_spectrogram.augment(bands, table.frames[some], rng, strengths, noise)

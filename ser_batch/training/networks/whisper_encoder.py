@@ -1,4 +1,4 @@
-"""The encoder of OpenAI's Whisper, in Keras 3: a network that has heard far more speech than any emotion corpus.
+"""The encoder of OpenAI's Whisper tiny.en, in Keras 3.
 
 Source: A. Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022 (arXiv 2212.04356).
 Its weights (MIT licence, © 2022 OpenAI) are read from an `.npz` file of the encoder's arrays.
@@ -27,7 +27,7 @@ def encoder(weights: Path) -> keras.Model:
     """The encoder with its published weights.
 
     Returns:
-        A model from log-mel in dB, `[batch, 188, 128]`, to what `encode` makes of it.
+        A model from log-mel in dB, `[batch, 188, 128]`, to the outputs of `encode`.
 
     Raises:
         SerBatchError: the file is not the encoder of Whisper tiny.en.
@@ -48,7 +48,7 @@ def encode(bands: Any) -> list[Any]:
     x = layers.Conv1D(WIDTH, 3, padding="same", activation=gelu, name="conv1")(x)
     # "same" would pad a stride of two on the right alone
     x = layers.Conv1D(WIDTH, 3, strides=2, activation=gelu, name="conv2")(layers.ZeroPadding1D(1)(x))
-    # in reduced precision, what the layers add to would lose the small among its large numbers
+    # the residual stream stays float32: reduced precision would lose its small values
     x = Positions(name="positions", dtype="float32")(x)
     outputs = []
     for i in range(LAYERS):
@@ -62,7 +62,7 @@ def encode(bands: Any) -> list[Any]:
 
 @keras.saving.register_keras_serializable("ser_batch")
 class WhisperMel(layers.Layer):
-    """Our log-mel as Whisper wants its own: `[batch, frames, 128]` in dB to `[batch, 2 n, 80]`, 100 frames a second.
+    """Our log-mel as the input of Whisper: `[batch, frames, 128]` in dB to `[batch, 2 n, 80]`, 100 frames a second.
 
     The level is relative to the loudest cell in both. The windows of the two transforms differ, which this cannot
     undo.
@@ -81,10 +81,10 @@ class WhisperMel(layers.Layer):
 
 @keras.saving.register_keras_serializable("ser_batch")
 class Positions(layers.Layer):
-    """Adds what tells one frame from the next, `[batch, frames, 384]` in and out."""
+    """Adds positional encodings, `[batch, frames, 384]` in and out."""
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Make room for the frames of a window; Whisper has 1,500."""
+        """Create the weights for the frames of a window; Whisper has 1,500."""
         self.encodings = self.add_weight(shape=(N_FRAMES, shape[-1]), name="encodings")
 
     def call(self, x: Any) -> Any:
@@ -136,7 +136,9 @@ def load(model: keras.Model, path: Path) -> None:
                     kernel, bias = arrays[f"{linear}/weight"], arrays[f"{linear}/bias"]
                     model.get_layer(f"{i}_{ours}_{name}").set_weights([kernel.T, bias])
     except (OSError, ValueError, KeyError) as error:
-        raise SerBatchError(f"{path} does not hold the encoder of Whisper tiny.en ({error})") from error
+        raise SerBatchError(
+            f"{path}: not the encoder of Whisper tiny.en ({error}): give the `.npz` file of its arrays"
+        ) from error
 
 
 def _set_norm(model: keras.Model, name: str, arrays: dict[str, Array], theirs: str) -> None:
@@ -144,12 +146,12 @@ def _set_norm(model: keras.Model, name: str, arrays: dict[str, Array], theirs: s
 
 
 def frames_of(n_frames: Any) -> Any:
-    """How many frames the encoder makes of so many of ours."""
+    """The number of encoder frames for a number of log-mel frames."""
     return n_frames * front_end.HOP // (2 * HOP)
 
 
 def _band_weights() -> Array:
-    """What interpolates our 128 bands at the centres of Whisper's: `[128, 80]`."""
+    """Weights that interpolate our 128 bands at the centres of Whisper's 80: `[128, 80]`."""
     ours, theirs = _mel_centres(front_end.N_MELS), _mel_centres(MELS)
     return np.stack([np.interp(theirs, ours, row) for row in np.eye(front_end.N_MELS)]).astype(np.float32)
 

@@ -6,20 +6,21 @@ import pytest
 
 from ser_batch.audio import features
 from ser_batch.errors import SerBatchError
-from ser_batch.training.options import LargeArchitecture
+from ser_batch.training.options import ClassifierSizes, EncoderOptions
 
 keras = pytest.importorskip("keras")
-from ser_batch.training import large, network, whisper  # noqa: E402
+from ser_batch.training.networks import whisper_classifier, whisper_encoder  # noqa: E402
+from ser_batch.training.networks.build import for_training  # noqa: E402
 from ser_batch.training.optimizer import LayerwiseAdamW  # noqa: E402
 
-SMALL_HEAD = LargeArchitecture(width=8, heads=2, hidden=8)
+SMALL = ClassifierSizes(width=8, attention_heads=2, hidden=8, frames_averaged=1)
 
 
 @pytest.fixture(scope="module")
 def arrays():
     """Random arrays with the names and shapes of the published encoder's."""
     rng = np.random.default_rng(0)
-    width = whisper.WIDTH
+    width = whisper_encoder.WIDTH
 
     def draw(*shape):
         return (rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float16)
@@ -29,7 +30,7 @@ def arrays():
         return {key: value.astype(np.float16) for key, value in gain.items()}
 
     drawn = {
-        "encoder/conv1/weight": draw(width, whisper.MELS, 3),
+        "encoder/conv1/weight": draw(width, whisper_encoder.MELS, 3),
         "encoder/conv1/bias": draw(width),
         "encoder/conv2/weight": draw(width, width, 3),
         "encoder/conv2/bias": draw(width),
@@ -37,7 +38,7 @@ def arrays():
         **norm("encoder/layer_norm"),
     }
     shapes = {"self_attention": (3 * width, width), "ffn": (4 * width, 4 * width)}
-    for i in range(whisper.LAYERS):
+    for i in range(whisper_encoder.LAYERS):
         for part, (wide, inner) in shapes.items():
             place = f"encoder/layer_{i}/{part}"
             drawn |= norm(f"{place}/layer_norm")
@@ -55,7 +56,7 @@ def encoder_file(arrays, tmp_path_factory):
 
 def test_the_encoder_computes_what_its_authors_describe(arrays, encoder_file, table):
     bands = features.from_levels(table.levels[:1])
-    ours = [np.asarray(each)[0] for each in whisper.encoder(encoder_file).predict_on_batch(bands)]
+    ours = [np.asarray(each)[0] for each in whisper_encoder.encoder(encoder_file).predict_on_batch(bands)]
     theirs = _whisper(_whisper_mel(bands[0]), {name: each.astype(float) for name, each in arrays.items()})
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one, other, atol=0.02 * other.std())
@@ -109,21 +110,21 @@ def _whisper(mel, arrays):
 def test_another_file_is_refused(tmp_path):
     path = tmp_path / "other.npz"
     np.savez(path, mel=np.zeros(3))
-    with pytest.raises(SerBatchError, match="does not hold the encoder of Whisper"):
-        whisper.encoder(path)
+    with pytest.raises(SerBatchError, match="not the encoder of Whisper"):
+        whisper_encoder.encoder(path)
 
 
-def test_padding_changes_nothing_but_what_the_encoder_hears_of_it(table):
-    model = large.build(3, SMALL_HEAD)
+def test_padding_is_not_active(table):
+    model = whisper_classifier.build(3, SMALL)
     bands = features.from_levels(table.levels[:2])
-    heard = keras.Model(model.input, model.get_layer("encoder_heard").output)
+    heard = keras.Model(model.input, model.get_layer("active_encoder_frames").output)
     seconds = np.asarray(heard.predict_on_batch(features.rotate(bands))).sum(axis=(1, 2)) / 50
     np.testing.assert_allclose(seconds, table.frames[:2] * 0.016, atol=0.03)
 
 
 def test_crops_are_taken_by_the_same_weights(table):
-    whole = large.build(3, SMALL_HEAD)
-    any_length = large.build(3, SMALL_HEAD, frames=None)
+    whole = whisper_classifier.build(3, SMALL)
+    any_length = whisper_classifier.build(3, SMALL, frames=None)
     any_length.set_weights(whole.get_weights())
     mfcc = features.rotate(features.from_levels(table.levels[:2]))
     np.testing.assert_allclose(
@@ -133,7 +134,7 @@ def test_crops_are_taken_by_the_same_weights(table):
 
 
 def test_the_nearer_to_the_input_the_slower():
-    sizes = LargeArchitecture(encoder_rate=0.1, rate_decay=0.5)
+    options = EncoderOptions(learning_rate=0.1, decay=0.5)
     paths = (
         "logits/kernel",
         "norm/gamma",
@@ -142,23 +143,23 @@ def test_the_nearer_to_the_input_the_slower():
         "0_ffn_norm/beta",
         "conv2/bias",
     )
-    shares = [large.learning_rate_share(path, sizes) for path in paths]
+    shares = [whisper_classifier.learning_rate_share(path, options) for path in paths]
     assert shares == [1.0, 0.1, 0.1, 0.05, 0.0125, 0.00625]
 
 
 def test_the_halves_of_a_network_compute_what_the_whole_does(table):
-    model = large.build(3, replace(SMALL_HEAD, frames_together=2, judges=2))
-    encoder, head = large.split(model)
+    model = whisper_classifier.build(3, replace(SMALL, frames_averaged=2, heads=2))
+    encoder, head = whisper_classifier.split(model)
     mfcc = features.rotate(features.from_levels(table.levels[:2]))
     between = encoder.predict_on_batch(mfcc)
     assert [each.shape for each in between] == [(2, 75, 384)] * 4 + [(2, 75, 1)]
     np.testing.assert_allclose(head.predict_on_batch(between), model.predict_on_batch(mfcc), atol=1e-5)
-    assert all(large.learning_rate_share(each.path, SMALL_HEAD) == 1 for each in head.trainable_variables)
+    assert not any(whisper_classifier.in_encoder(each.path) for each in head.trainable_variables)
 
 
 def test_blends_with_oneself_and_of_nothing_are_no_blends(table):
-    model = large.build(3, SMALL_HEAD, None)
-    mixing = large.mixing_behind_encoder(network.for_training(model))
+    model = whisper_classifier.build(3, SMALL, None)
+    mixing = whisper_classifier.with_mixup(for_training(model))
     clips = features.network_input(table.log_mel(np.arange(3)), "mfcc")
     whole = model.predict_on_batch(clips)
     ones, halves = np.ones((3, 1, 1), np.float32), np.full((3, 1, 1), 0.5, np.float32)
@@ -170,23 +171,23 @@ def test_blends_with_oneself_and_of_nothing_are_no_blends(table):
     assert np.abs(blends[0] - whole[0]).max() > 1e-3
 
 
-def test_judges_learn_each_for_itself_and_answer_with_their_mean(table):
-    model = large.build(3, replace(SMALL_HEAD, judges=3))
-    taught = network.for_training(model)
+def test_the_logits_are_the_mean_of_the_heads(table):
+    model = whisper_classifier.build(3, replace(SMALL, heads=3))
+    taught = for_training(model)
     answers = taught.predict_on_batch(features.rotate(features.from_levels(table.levels[:2])))
-    each = np.stack([answers[f"judge_{i}"] for i in range(3)])
+    each = np.stack([answers[f"head_{i}"] for i in range(3)])
     assert np.abs(each - each[0]).max() > 1e-3
     np.testing.assert_allclose(answers["logits"], each.mean(axis=0), rtol=1e-4, atol=1e-5)
 
 
-def test_a_share_of_the_training_is_taken_back_in_the_encoder_alone(encoder_file):
-    model = large.build(3, SMALL_HEAD)
-    whisper.load(model, encoder_file)
-    begun = model.get_weights()
-    model.set_weights([weight + 1 for weight in begun])
-    large.take_back(model, encoder_file, kept=0.75)
-    for variable, old, new in zip(model.weights, begun, model.get_weights(), strict=True):
-        in_encoder = large.learning_rate_share(variable.path, SMALL_HEAD) < 1
+def test_a_share_of_the_change_is_kept_in_the_encoder_alone(encoder_file):
+    model = whisper_classifier.build(3, SMALL)
+    whisper_encoder.load(model, encoder_file)
+    before = model.get_weights()
+    model.set_weights([weight + 1 for weight in before])
+    whisper_classifier.keep_share(model, before, kept=0.75)
+    for variable, old, new in zip(model.weights, before, model.get_weights(), strict=True):
+        in_encoder = whisper_classifier.in_encoder(variable.path)
         np.testing.assert_allclose(new, old + (0.75 if in_encoder else 1), rtol=1e-5, atol=1e-5)
 
 
@@ -205,77 +206,59 @@ def test_every_variable_moves_by_its_share():
 
 
 @pytest.mark.slow
-def test_training_upon_a_frozen_encoder_leaves_it_as_it_is(table, encoder_file, tmp_path):
-    import ser_batch
-    from ser_batch.model.bundle import load_bundle
-
-    table.save(tmp_path / "toy.npz")
-    ser_batch.train(
-        tmp_path / "toy.npz",
-        tmp_path / "out",
-        encoder=encoder_file,
-        freeze_encoder=True,
-        noise_share=0.4,
-        judges=2,
-        epochs=2,
-        views=1,
-        batch_size=12,
-        weights="int8",
-    )
-    trained = keras.models.load_model(tmp_path / "out" / "model.keras", compile=False)
-    published = large.build(3, SMALL_HEAD)
-    whisper.load(published, encoder_file)
-    for name in ("conv1", "0_attention_in", "3_ffn_1", "norm"):
-        for ours, theirs in zip(
-            trained.get_layer(name).get_weights(), published.get_layer(name).get_weights(), strict=True
-        ):
-            np.testing.assert_allclose(ours, theirs, atol=1e-6)
-    assert not list((tmp_path / "out").glob("encoded*"))
-    strengths = load_bundle(str(tmp_path / "out")).card["training"]["options"]["strengths"]
-    assert (strengths["recorded_share"], strengths["mixup"]) == (0.4, 0.4)
-
-    ser_batch.train(
-        tmp_path / "toy.npz",
-        tmp_path / "thawed",
-        encoder=encoder_file,
-        thaw=tmp_path / "out",
-        epochs=1,
-        batch_size=12,
-        learning_rate=1e-4,
-    )
-    thawed = keras.models.load_model(tmp_path / "thawed" / "model.keras", compile=False)
-    for name in ("0_ffn_1", "3_attention_in", "judge_1"):
-        changes = [
-            np.abs(ours - before).max()
-            for ours, before in zip(
-                thawed.get_layer(name).get_weights(), trained.get_layer(name).get_weights(), strict=True
-            )
-        ]
-        assert 0 < max(changes) < 0.01
-    card = load_bundle(str(tmp_path / "thawed")).card
-    assert card["training"]["thawed"]["sha256"] == load_bundle(str(tmp_path / "out")).sha256
-
-
-@pytest.mark.slow
-def test_a_large_bundle_is_trained_exported_and_used(table, quick, encoder_file, tmp_path):
+def test_two_stages_train_the_heads_then_the_encoder(table, encoder_file, tmp_path):
+    """The shipped recipe with small sizes: frozen encoder first, fine-tuned next, exported and used."""
     import ser_batch
     from ser_batch.evaluation.evaluate import evaluate_bundle
     from ser_batch.model.bundle import load_bundle
 
     table.save(tmp_path / "toy.npz")
-    ser_batch.train(
-        tmp_path / "toy.npz",
-        tmp_path / "out",
-        encoder=encoder_file,
-        judges=2,
-        epochs=2,
-        batch_size=12,
-        learning_rate=1e-3,
-        weights="int8",
-        strengths=quick.strengths,
-    )
+    settings = {
+        "encoder.weights": str(encoder_file),
+        "encoder.views": 1,
+        "epochs": 1,
+        "batch_size": 12,
+        "classifier.heads": 2,
+        "augmentation.noise_share": 0.4,
+        "mixed_precision": False,
+    }
+    ser_batch.train(tmp_path / "toy.npz", tmp_path / "out", recipe="large", settings=settings)
     bundle = load_bundle(str(tmp_path / "out"))
+    trained = keras.models.load_model(bundle.path / "model.keras", compile=False)
+    published = whisper_classifier.build(3, SMALL)
+    whisper_encoder.load(published, encoder_file)
+    for name in ("conv1", "0_attention_in", "3_ffn_1", "norm"):
+        changes = [
+            np.abs(ours - theirs).max()
+            for ours, theirs in zip(
+                trained.get_layer(name).get_weights(), published.get_layer(name).get_weights(), strict=True
+            )
+        ]
+        assert 0 < max(changes) < 0.01
+    assert not list(bundle.path.glob("encoded*"))
+    assert not list(bundle.path.glob("checkpoint*"))
+    recipe = bundle.card["training"]["recipe"]
+    assert recipe["name"] == "large"
+    assert [stage["encoder"]["learning_rate"] for stage in recipe["stages"]] == [0, 0.15]
+    assert [stage["augmentation"]["noise_share"] for stage in recipe["stages"]] == [0.4, 0.4]
+    assert (bundle.path / "history.csv").read_text().count("\n") == 3
     assert "Whisper" in bundle.card["training"]["attribution"]
     assert bundle.card["parameters"] > 7_000_000 > (bundle.path / "model.tflite").stat().st_size / 2
-    evaluation = evaluate_bundle(bundle, replace(table), quiet=True)
-    assert evaluation.summary()["clips"] == len(table)
+    assert evaluate_bundle(bundle, table, quiet=True).summary()["clips"] == len(table)
+
+
+@pytest.mark.slow
+def test_a_frozen_encoder_does_not_change(table, quick, encoder_file, tmp_path):
+    from ser_batch.training.fitting import train_network
+    from ser_batch.training.job import Job
+    from ser_batch.training.splits import split
+
+    frozen = EncoderOptions(weights=str(encoder_file), learning_rate=0, views=1)
+    options = replace(quick, network="whisper", classifier=SMALL, encoder=frozen, epochs=1)
+    job = Job(table, (options,), quiet=True)
+    trained, _ = train_network(job, split(table, job.hold_out, 0), tmp_path)
+    published = whisper_classifier.build(3, SMALL)
+    whisper_encoder.load(published, encoder_file)
+    for variable, other in zip(trained.weights, published.weights, strict=True):
+        if whisper_classifier.in_encoder(variable.path):
+            np.testing.assert_allclose(variable, other, atol=1e-6)

@@ -7,7 +7,7 @@ import pytest
 
 COMPARISON = """
 import keras, numpy as np
-from ser_batch.training.batch_norm import BatchNorm
+from ser_batch.training.networks.batch_norm import BatchNorm
 rng = np.random.default_rng(0)
 for shape in ((64, 5), (16, 9, 5), (8, 7, 6, 5)):
     x = rng.normal(3, 2, shape).astype("float32")
@@ -44,7 +44,7 @@ def test_gradients_are_those_of_keras(rng):
     keras = pytest.importorskip("keras")
     if keras.backend.backend() != "tensorflow":
         pytest.skip("takes TensorFlow's gradients")
-    from ser_batch.training.batch_norm import BatchNorm
+    from ser_batch.training.networks.batch_norm import BatchNorm
 
     x = tf.constant(rng.normal(size=(6, 4, 3)).astype(np.float32))
     gradients = []
@@ -59,7 +59,7 @@ def test_gradients_are_those_of_keras(rng):
 
 def test_a_frozen_layer_keeps_its_statistics_and_uses_them(rng):
     pytest.importorskip("keras")
-    from ser_batch.training.batch_norm import BatchNorm
+    from ser_batch.training.networks.batch_norm import BatchNorm
 
     layer = BatchNorm()
     x = rng.normal(3, 2, (6, 4, 3)).astype(np.float32)

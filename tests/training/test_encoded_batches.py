@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from ser_batch.audio.augment_spectrogram import Strengths
-from ser_batch.training.encoded import EncodedBatches, hear
+from ser_batch.training.encoded_batches import EncodedBatches, encode_views
 
 PLAIN = Strengths(time_masks=0, mixup=0.0)
 
 
 def average(mfcc):
-    """An encoder of one output: the mean of four frames; heard is what is not padding."""
+    """An encoder of one output: the mean of four frames; frames that are not padding are active."""
     means = mfcc[:, :188, :6].reshape(len(mfcc), 47, 4, 6).mean(axis=2)
     return [means, (mfcc[:, ::4, :1] > mfcc[:, :, :1].min()).astype(np.float32)]
 
@@ -23,7 +23,7 @@ def batches(views, strengths, seed=0):
 @pytest.fixture
 def views(table, tmp_path):
     rows = np.arange(len(table))[:10]
-    return hear(average, table, rows, tmp_path / "views.npy", 2, Strengths(), 0, "mfcc")
+    return encode_views(average, table, rows, tmp_path / "views.npy", 2, Strengths(), 0, "mfcc")
 
 
 def test_the_first_view_is_the_clip_and_the_others_are_not(views, table):
@@ -47,12 +47,12 @@ def test_an_epoch_has_every_clip_at_most_once_and_is_the_same_when_made_again(vi
         np.testing.assert_array_equal(one.targets["logits"], other.targets["logits"])
 
 
-def test_a_blend_of_clips_has_a_blend_of_their_targets_and_is_heard_where_either_is(views):
+def test_a_blend_of_clips_has_a_blend_of_their_targets_and_is_active_where_either_is(views):
     for batch in batches(views, replace(PLAIN, mixup=0.4)).epoch(0):
-        outputs, heard = batch.inputs
+        outputs, active = batch.inputs
         assert outputs.shape == (4, 47, 6)
-        assert heard.shape == (4, 47, 1)
-        assert set(np.unique(heard)) <= {0.0, 1.0}
+        assert active.shape == (4, 47, 1)
+        assert set(np.unique(active)) <= {0.0, 1.0}
         np.testing.assert_allclose(batch.targets["logits"].sum(axis=1), 1, rtol=1e-5)
     assert batch.targets["logits"].max(axis=1).min() < 1
 
@@ -63,5 +63,5 @@ def test_masks_hide_frames_but_never_all(views):
         batch.inputs[1]
         for batch in batches(views, replace(PLAIN, time_masks=2, time_mask_frames=80)).epoch(0)
     ]
-    assert sum(heard.sum() for heard in masked) < whole
-    assert min(heard.sum(axis=1).min() for heard in masked) > 0
+    assert sum(active.sum() for active in masked) < whole
+    assert min(active.sum(axis=1).min() for active in masked) > 0
