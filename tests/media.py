@@ -12,7 +12,7 @@ def write_media(path, codec, samples, sample_rate, *, container=None, tracks=1, 
     """
     import av
 
-    layout = {1: "mono", 2: "stereo", 6: "5.1"}[len(samples)]
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(samples)]
     options = {"fflags": "+bitexact", **options}  # no date and no random numbers
     with av.open(os.fspath(path), "w", format=container, options=options) as file:
         packets, picture = [], None
@@ -30,8 +30,8 @@ def write_media(path, codec, samples, sample_rate, *, container=None, tracks=1, 
             packets += picture.encode(None)
         for k, stream in enumerate(streams):
             for start in range(0, samples.shape[1], 1_000):
-                part = np.ascontiguousarray(samples[:, start : start + 1_000], np.float32) / (k + 1)
-                frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=layout)
+                part = np.asarray(samples[:, start : start + 1_000].T, np.float32) / (k + 1)
+                frame = av.AudioFrame.from_ndarray(part.reshape(1, -1), format="flt", layout=layout)
                 frame.sample_rate, frame.pts = sample_rate, start
                 packets += stream.encode(frame)
             packets += stream.encode(None)

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ser_batch.audio.decoding.common import BLOCK_VALUES
-from ser_batch.audio.decoding.decode import LOUDEST, SAMPLE_RATES
+from ser_batch.audio.decoding.common import BLOCK_VALUES, Array, Piece
+from ser_batch.audio.decoding.decode import MAX_VALUE, SAMPLE_RATES
+from ser_batch.audio.decoding.mono import Mixer
 from ser_batch.errors import SerBatchError
-
-Array = NDArray[np.float32]
 
 
 def blocks(array: ArrayLike, sample_rate: float) -> tuple[int, Iterator[Array]]:
@@ -43,25 +42,20 @@ def blocks(array: ArrayLike, sample_rate: float) -> tuple[int, Iterator[Array]]:
     frames = samples.reshape(len(samples), -1)
     if samples.ndim == 2 and len(frames) <= frames.shape[1]:
         frames = frames.T
-    return int(sample_rate), _mono(frames)
+    return int(sample_rate), Mixer().blocks(_pieces(frames, int(sample_rate)), int(sample_rate))
 
 
-def _mono(frames: NDArray[Any]) -> Iterator[Array]:
-    """The mean of the channels of `[n, channels]`, block by block."""
+def _pieces(frames: NDArray[Any], sample_rate: int) -> Iterator[Piece]:
+    """Pieces of `[n, channels]`, converted to float32 with a full scale of ±1."""
     step = max(1, BLOCK_VALUES // frames.shape[1])
     for start in range(0, len(frames), step):
-        block = _floats(frames[start : start + step])
-        yield np.ascontiguousarray(block).mean(axis=1) if block.shape[1] > 1 else block[:, 0]
-
-
-def _floats(block: NDArray[Any]) -> Array:
-    """Convert samples to float32 with a full scale of ±1."""
-    values = block.astype(np.float64)
-    if block.dtype.kind != "f":
-        full_scale = 2.0 ** (8 * block.dtype.itemsize - 1)
-        values = (values - full_scale * (block.dtype.kind == "u")) / full_scale
-    if not (np.abs(values) < LOUDEST).all():
-        raise SerBatchError(
-            "samples that are not finite (NaN, infinity, or beyond 1e9): check how the array was made"
-        )
-    return values.astype(np.float32)
+        piece = frames[start : start + step]
+        values = piece.astype(np.float64, order="C")
+        if piece.dtype.kind != "f":
+            full_scale = 2.0 ** (8 * piece.dtype.itemsize - 1)
+            values = (values - full_scale * (piece.dtype.kind == "u")) / full_scale
+        if not (np.abs(values) < MAX_VALUE).all():
+            raise SerBatchError(
+                "samples that are not finite (NaN, infinity, or beyond 1e9): check how the array was made"
+            )
+        yield sample_rate, values.astype(np.float32)

@@ -17,7 +17,8 @@ class Annotation:
 
     `starts` and `ends` are int64 `[n]` in samples at `sample_rate`; `probabilities` is int32 `[n, labels]` and
     `speech` int32 `[n]`, both in ten-thousandths. A silent segment has speech 0, and zeros for probabilities.
-    `seconds` is the worker's time by `ser_batch.engine.stopwatch.STAGES`; it is not stored.
+    `seconds` is the worker's time by `ser_batch.engine.stopwatch.STAGES`; it is not stored. `channels_cancel` is true
+    if the channels cancelled each other and one of them was annotated instead of their mean.
     """
 
     sample_rate: int
@@ -26,6 +27,7 @@ class Annotation:
     probabilities: NDArray[np.int32]
     speech: NDArray[np.int32]
     seconds: tuple[float, ...] = (0.0,) * len(STAGES)
+    channels_cancel: bool = False
 
     @property
     def duration(self) -> float:
@@ -40,6 +42,7 @@ class Annotation:
             "ends": self.ends.tolist(),
             "p": self.probabilities.tolist(),
             "speech": self.speech.tolist(),
+            **({"channels_cancel": True} if self.channels_cancel else {}),
         }
 
     @classmethod
@@ -51,6 +54,7 @@ class Annotation:
             np.array(record["ends"], np.int64),
             np.array(record["p"], np.int32),
             np.array(record["speech"], np.int32),
+            channels_cancel=record.get("channels_cancel", False),
         )
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ser_batch.audio import features
 from ser_batch.audio.activity import speech_ratio
 from ser_batch.audio.decoding.common import DecodeError
 from ser_batch.audio.decoding.decode import blocks
+from ser_batch.audio.decoding.mono import Mixer
 from ser_batch.audio.windows import windows
 from ser_batch.engine.job import Settings
 from ser_batch.engine.result import SCALE, Annotation, Failure, Outcome, to_ten_thousandths
@@ -91,7 +93,9 @@ class Worker:
         self._watch = Stopwatch()
         before = _size_and_time(path)
         try:
-            return self.annotate_audio(*blocks(path), on_progress)
+            mixer = Mixer()
+            annotation = self.annotate_audio(*blocks(path, mixer), on_progress)
+            return replace(annotation, channels_cancel=mixer.cancelling)
         finally:  # neither an annotation nor a failure of a changed file is valid
             if _size_and_time(path) != before:
                 raise ChangedError(

@@ -19,8 +19,8 @@ from ser_batch.runs.summary import Summary
 from ser_batch.version import __version__
 
 PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "ai-edge-litert")
-RESULTS_VERSION = 1  # raised when the same settings give other numbers
-COUNTS = ("files", "segments", "silent", "uncertain", "failed", "resumed")
+RESULTS_VERSION = 2  # raised when the same settings give other numbers
+COUNTS = ("files", "segments", "silent", "uncertain", "failed", "resumed", "channels_cancel")
 
 
 def fingerprint(settings: Settings, bundle: Bundle, root: str) -> dict[str, Any]:

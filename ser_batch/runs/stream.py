@@ -84,7 +84,7 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
                     file, segments = rows(redacted(source.path), outcome, bundle.labels, options)
                     lines = [{"type": "segment", **schema.record(segment)} for segment in segments]
                     _write(output, [*lines, {"type": "file", **schema.record(file)}])
-                    count(file, summary)
+                    count(file, outcome, summary)
                     summary.add_work(outcome)
             summary.interrupted = signalled.is_set()
     except BrokenPipeError:  # nobody reads any more

@@ -19,6 +19,7 @@ class Summary:
     silent: int = 0
     uncertain: int = 0
     failed: int = 0
+    channels_cancel: int = 0  # files with channels that cancel each other, of which one channel was annotated
     resumed: int = 0  # done by an earlier run
     audio_seconds: float = 0.0
     new_audio_seconds: float = 0.0  # annotated by this run

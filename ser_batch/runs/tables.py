@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 
 from ser_batch.engine.job import Options
-from ser_batch.engine.result import Failure, Outcome
+from ser_batch.engine.result import Annotation, Failure, Outcome
 from ser_batch.errors import UsageError
 from ser_batch.output.csv_table import CsvTable
 from ser_batch.output.formats import FORMATS, Writer, maker
@@ -91,14 +91,15 @@ def write_rows(
         file, segments = rows(name(path), outcome, labels, options)
         for writer in writers:
             writer.write(file, segments)
-        count(file, summary)
+        count(file, outcome, summary)
 
 
-def count(file: FileRow, summary: Summary) -> None:
+def count(file: FileRow, annotation: Annotation, summary: Summary) -> None:
     """Add a file to the counts of the summary."""
     summary.files += 1
     summary.segments += file.n_segments
     summary.audio_seconds += file.duration
+    summary.channels_cancel += annotation.channels_cancel
     if file.emotion.label is not None:
         summary.labels[file.emotion.label] += 1
     elif file.emotion.status == SILENT:

@@ -3,7 +3,9 @@ import shutil
 import subprocess
 import time
 
+import numpy as np
 import pytest
+import soundfile
 
 from ser_batch.engine import pool, worker
 from ser_batch.engine.result import Annotation, Failure
@@ -126,3 +128,15 @@ def test_a_system_s_read_that_fails_once_costs_nothing_in_any_format(
             outcome = outcome_of(source, settings)
             assert isinstance(outcome, Annotation), (source.path, read, outcome)
             assert outcome.record() == sound[source.path].record(), (source.path, read)
+
+
+def test_a_file_with_an_inverted_channel_is_counted(tmp_path, samples, settings):
+    """Its mean is silence; one channel is annotated, as if it were alone."""
+    voice, rate = soundfile.read(samples / "phone" / "booking.wav")
+    soundfile.write(tmp_path / "mono.wav", voice, rate)
+    soundfile.write(tmp_path / "stereo.wav", np.stack([voice, -voice], axis=1), rate)
+    loaded = worker.Worker(settings)
+    mono, stereo = (loaded.annotate(str(tmp_path / name)) for name in ("mono.wav", "stereo.wav"))
+    assert (mono.channels_cancel, stereo.channels_cancel) == (False, True)
+    assert stereo.record() == {**mono.record(), "channels_cancel": True}
+    assert Annotation.from_record(stereo.record()).channels_cancel

@@ -22,7 +22,7 @@ def allocate(megabytes):
     return [np.empty(1_000_000, np.uint8) for _ in range(megabytes)]
 
 
-def blocks(path):
+def blocks(path, mixer=None):
     fault = os.path.basename(path).partition("-")[0]
     if fault == "hang":
         time.sleep(600)
@@ -42,7 +42,7 @@ def blocks(path):
         leaked.append(allocate(300))
     elif fault == "stale":
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
-    sample_rate, audio = healthy(path)
+    sample_rate, audio = healthy(path, mixer)
     return sample_rate, flawed(fault, path, audio)
 
 

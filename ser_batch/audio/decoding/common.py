@@ -9,6 +9,7 @@ BLOCK_VALUES = 65_536  # samples times channels; a block fits into the processor
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's number of frames for a streamed file of unknown length
 
 Array = NDArray[np.float32]
+Piece = tuple[int, Array]  # decoded audio: sample rate in Hz, and float32 [n, channels]
 
 
 class DecodeError(SerBatchError):

@@ -1,68 +1,73 @@
-"""Decode an audio file in blocks of mono samples, by libsndfile or else by FFmpeg."""
+"""Decoding: an audio file as blocks of mono samples, through libsndfile or else through FFmpeg."""
 
 import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from ser_batch.audio.decoding import sndfile
-from ser_batch.audio.decoding.common import Array, DecodeError
+from ser_batch.audio.decoding.common import Array, DecodeError, Piece
+from ser_batch.audio.decoding.mono import Mixer
 
 SAMPLE_RATES = range(1_000, 768_001)
-LOUDEST = 1e9  # full scale is 1; squares of more than this leave float32's range further on
+MAX_VALUE = 1e9  # full scale is 1; larger values overflow float32 when they are squared
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+HEAD_BYTES = 512
 
 
-def blocks(path: str) -> tuple[int, Iterator[Array]]:
+def blocks(path: str, mixer: Mixer | None = None) -> tuple[int, Iterator[Array]]:
     """Open an audio file and read it block by block, mixed down to mono.
 
     Args:
-        path: file to read; any name the file system allows.
+        path: file to read; any name that the file system allows.
+        mixer: mixes the channels; afterwards it tells whether they cancelled each other.
 
     Returns:
         The sample rate in Hz, and an iterator over float32 `[n]` blocks at that rate, `n > 0`.
 
     Raises:
-        DecodeError: not audio, empty, truncated, or with samples that are not finite; while iterating, too.
+        DecodeError: not audio, empty, truncated, or with samples that are not finite; also while iterating.
         OSError: the file cannot be opened or read.
     """
     # unbuffered, since libsndfile reads from its descriptor; closed when all blocks are read
     file = Path(path).open("rb", buffering=0)  # noqa: SIM115
     try:
-        sample_rate, audio = _open(file)
+        sample_rate, pieces = _open(file)
         if sample_rate not in SAMPLE_RATES:
             raise DecodeError(
-                f"a sample rate of {sample_rate} Hz, outside 1 kHz to 768 kHz: the header is wrong"
+                f"a sample rate of {sample_rate} Hz, outside 1 kHz to 768 kHz: the header is wrong, export it again"
             )
     except BaseException:
         file.close()
         raise
-    return sample_rate, _checked(file, audio)
+    return sample_rate, _checked(file, (mixer or Mixer()).blocks(pieces, sample_rate))
 
 
-def _open(file: io.FileIO) -> tuple[int, Iterator[Array]]:
-    head = file.read(len(LFS_POINTER))
+def _open(file: io.FileIO) -> tuple[int, Iterator[Piece]]:
+    head = file.read(HEAD_BYTES)
     if not head:
         raise DecodeError("the file is empty (0 bytes): copy or export it again")
-    if head == LFS_POINTER:
+    if head.startswith(LFS_POINTER):
         raise DecodeError("a Git LFS pointer, not audio: run `git lfs pull` where the file came from")
     try:
-        return sndfile.blocks(file, head)
+        return sndfile.pieces(file, head)
     except sndfile.UnknownFormatError as unknown:
         from ser_batch.audio.decoding import ffmpeg
 
-        return ffmpeg.blocks(file.fileno(), str(unknown))
+        return ffmpeg.pieces(file.fileno(), str(unknown), unknown.seconds)
 
 
 def _checked(file: io.FileIO, audio: Iterator[Array]) -> Iterator[Array]:
-    """Pass on blocks of numbers that can be computed with; there must be one."""
-    heard = False
+    """Pass on the blocks; fail if there is none, or if samples are not finite."""
+    empty = True
     with file:
         for block in audio:
-            if not (block.max() < LOUDEST and block.min() > -LOUDEST):  # false for NaN, too
+            if not (block.max() < MAX_VALUE and block.min() > -MAX_VALUE):  # also false for NaN
                 raise DecodeError(
                     "samples that are not finite (NaN, infinity, or beyond 1e9): export it again"
                 )
-            heard = True
+            empty = False
             yield block
-    if not heard:
-        raise DecodeError("no audio samples: an empty recording, or one whose header was never completed")
+    if empty:
+        raise DecodeError(
+            "no audio samples: an empty recording, or one whose header was never completed: repair it with FFmpeg"
+        )

@@ -1,4 +1,4 @@
-"""Decoding what libsndfile does not know: AAC, WMA, AMR, … in m4a, mp4, webm, …, by FFmpeg (the extra `av`)."""
+"""Decoding through FFmpeg (the extra `av`): AAC, WMA, AMR, m4a, mp4, webm and more that libsndfile does not know."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -6,40 +6,45 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_batch.audio.decoding.common import BLOCK_VALUES, Array, DecodeError
+from ser_batch.audio.decoding.common import Array, DecodeError, Piece
 from ser_batch.audio.decoding.file_parts import FilePart
 
 if TYPE_CHECKING:
     from av import AudioFrame
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-# Files that hold their audio themselves: a playlist would make FFmpeg open other files, or the network.
+# Files that contain their audio: with a playlist FFmpeg would open other files or network addresses.
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,asf,avi,flv,mpegts,mpeg,"
-    "aac,ac3,eac3,amr,amrnb,amrwb,ape,dts,mpc,mpc8,tta,wv,wav,caf,ogg"
+    "aac,ac3,eac3,amr,amrnb,amrwb,ape,dts,mpc,mpc8,tta,wv,wav,caf,ogg,flac"
 )
-TIMED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # whose duration is written in them, not estimated
-SLACK_SECONDS = 0.25  # what encoders pad with, and edit lists leave out
+TIMED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # with an exact duration; others have an estimate
+SLACK_SECONDS = 0.25
+DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 
-def blocks(descriptor: int, reason: str) -> tuple[int, Iterator[Array]]:
-    """Read the first audio track of a file, mixed down to mono, without the priming samples it declares.
+def pieces(descriptor: int, reason: str, seconds: float | None = None) -> tuple[int, Iterator[Piece]]:
+    """Decode the first audio track of a file, without the priming samples that it declares.
 
     Args:
-        descriptor: of a regular file, to stay open while the blocks are read.
+        descriptor: of a regular file, to stay open while the pieces are read.
         reason: why libsndfile did not read it.
+        seconds: length of the audio by its container, if it is known.
 
     Returns:
-        The sample rate in Hz, and an iterator over float32 `[n]` blocks at that rate.
+        The sample rate in Hz, and an iterator over pieces.
 
     Raises:
-        DecodeError: no audio, damaged or truncated; while iterating, too. Also when the extra is not installed.
+        DecodeError: no audio, damaged or truncated, also while iterating; or the extra is not installed.
     """
-    frames = _frames(_opened(descriptor, reason))
-    sample_rate, first = next(frames, (0, None))
+    decoded = _decoded(_opened(descriptor, reason), seconds)
+    first = next(decoded, None)
     if first is None:
-        raise DecodeError("no audio samples: an empty recording, or one whose header was never completed")
-    return sample_rate, _joined(chain([(sample_rate, first)], frames), sample_rate)
+        raise DecodeError(
+            "no audio samples: an empty recording, or one whose header was never completed: export it again"
+        )
+    return first[0], chain([first], decoded)
 
 
 def _opened(descriptor: int, reason: str) -> "InputContainer":
@@ -47,78 +52,78 @@ def _opened(descriptor: int, reason: str) -> "InputContainer":
         import av
     except ImportError:
         raise DecodeError(
-            f"not audio that libsndfile reads ({reason}); "
-            "if it is m4a, mp4, aac, wma, webm, amr or the like: pip install 'ser-batch[av]'"
+            f"not audio that libsndfile reads ({reason}): for m4a, mp4, aac, wma, webm, amr, Speex and other formats "
+            "of FFmpeg: pip install 'ser-batch[av]'"
         ) from None
-    file = FilePart(b"", descriptor, 0)
     try:
-        container = av.open(file, "r", options={"format_whitelist": CONTAINERS}, metadata_errors="replace")
+        container = av.open(
+            FilePart(b"", descriptor),
+            "r",
+            options={"format_whitelist": CONTAINERS},
+            metadata_errors="replace",
+        )
     except (av.FFmpegError, ValueError):
         raise DecodeError(
             f"not audio that libsndfile ({reason}) or FFmpeg reads, or cut off: copy or export it again"
         ) from None
-    if not container.streams.audio:
-        container.close()
-        raise DecodeError("no audio track: nothing to annotate")
-    return container
+    streams = container.streams
+    if streams.audio and streams.audio[0].codec_context is not None:
+        return container
+    message = "no audio track: nothing to annotate"
+    if streams.audio:
+        message = "the audio has a codec that FFmpeg cannot decode: convert it to WAV with the program that wrote it"
+    container.close()
+    raise DecodeError(message)
 
 
-def _frames(container: "InputContainer") -> Iterator[tuple[int, Array]]:
-    """Decode the first audio track: sample rate and mono samples of each frame."""
+def _decoded(container: "InputContainer", seconds: float | None) -> Iterator[Piece]:
+    """Decode the first audio track frame by frame; at the end, compare its length with what the container says."""
     import av
 
-    seconds = 0.0
+    decoded, last = 0.0, 0.0
     with container:
+        stream = container.streams.audio[0]
         try:
-            for frame in container.decode(container.streams.audio[0]):
-                seconds += frame.samples / frame.sample_rate
-                yield frame.sample_rate, _mono(frame)
+            for packet in container.demux(stream):
+                if packet.pts is not None and packet.time_base:
+                    last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                for frame in packet.decode():
+                    decoded += frame.samples / frame.sample_rate
+                    yield frame.sample_rate, _samples(frame)
         except (av.FFmpegError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DecodeError(
-                f"damaged or truncated: {seconds:.2f} s decoded ({reason}); copy it again"
+                f"damaged or truncated: {decoded:.2f} s decoded ({reason}): copy the file again"
             ) from None
-        promised = _promised_seconds(container)
-    if seconds + SLACK_SECONDS < promised:
+        promised = _promised_seconds(container, stream) if seconds is None else seconds
+    if max(decoded, last if seconds is None else 0) + SLACK_SECONDS < promised:
         raise DecodeError(
-            f"damaged or truncated: {seconds:.2f} s decoded of {promised:.2f} s; copy the file again"
+            f"damaged or truncated: {decoded:.2f} s decoded of {promised:.2f} s: copy the file again"
         )
 
 
-def _promised_seconds(container: "InputContainer") -> float:
-    """How long the first audio track is by what the file says; 0 if it does not say so."""
-    stream = container.streams.audio[0]
+def _promised_seconds(container: "InputContainer", stream: "AudioStream") -> float:
+    """End of the audio track by the header of the container, in seconds; 0 if it is unknown."""
     if container.format.name not in TIMED:
         return 0.0
     if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
+        return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
     if container.duration and not container.streams.video:
         return container.duration / 1e6
     return 0.0
 
 
-def _mono(frame: "AudioFrame") -> Array:
-    samples = frame.to_ndarray()
-    if frame.format.is_packed:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if samples.dtype.kind == "f":
-        return samples.mean(axis=0, dtype=np.float32)
-    middle = 128 if samples.dtype.kind == "u" else 0
-    full_scale = 2.0 ** (8 * samples.dtype.itemsize - 1)
-    return ((samples.mean(axis=0) - middle) / full_scale).astype(np.float32)
-
-
-def _joined(frames: Iterator[tuple[int, Array]], sample_rate: int) -> Iterator[Array]:
-    """Join frames, which are short, into blocks."""
-    held: list[Array] = []
-    for rate, samples in frames:
-        if rate != sample_rate:
-            raise DecodeError(
-                f"the sample rate changes from {sample_rate} to {rate} Hz: split the file there"
-            )
-        held.append(samples)
-        if sum(map(len, held)) >= BLOCK_VALUES:
-            yield np.concatenate(held)
-            held = []
-    if held:
-        yield np.concatenate(held)
+def _samples(frame: "AudioFrame") -> Array:
+    """Samples of a frame as float32 `[n, channels]` with a full scale of ±1."""
+    n, channels = frame.samples, frame.layout.nb_channels
+    dtype = np.dtype(DTYPES[frame.format.name.removesuffix("p")])
+    # not `to_ndarray`: it reads one plane too many of 8 channels, and knows no 64-bit integers
+    if frame.format.is_planar:
+        planes = [np.frombuffer(memoryview(frame.planes[k]), dtype, n) for k in range(channels)]
+        values = np.stack(planes, axis=1)
+    else:
+        values = np.frombuffer(memoryview(frame.planes[0]), dtype, n * channels).reshape(n, channels)
+    if dtype.kind == "f":
+        return values.astype(np.float32)
+    middle = 128 if dtype.kind == "u" else 0
+    return ((values.astype(np.float64) - middle) / 2.0 ** (8 * dtype.itemsize - 1)).astype(np.float32)

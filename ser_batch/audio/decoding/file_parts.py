@@ -5,12 +5,13 @@ import os
 
 
 class FilePart(io.RawIOBase):
-    """The bytes `head`, followed by a file from byte `start` on. The file's own position is not used or changed."""
+    """The bytes `head`, then those of a file from `start` to `end`. The file's own position is not used or changed."""
 
-    def __init__(self, head: bytes, descriptor: int, start: int):
+    def __init__(self, head: bytes, descriptor: int, start: int = 0, end: int | None = None):
         self._head, self._descriptor = head, descriptor
         self._shift = start - len(head)
-        self._size = max(os.fstat(descriptor).st_size - self._shift, len(head))
+        size = os.fstat(descriptor).st_size if end is None else end
+        self._size = max(size - self._shift, len(head))
         self._position = 0
 
     def readable(self) -> bool:
@@ -37,7 +38,16 @@ class FilePart(io.RawIOBase):
         """Read up to `len(buffer)` bytes and return their number."""
         data = self._head[self._position : self._position + len(buffer)]
         if not data:
-            data = os.pread(self._descriptor, len(buffer), self._position + self._shift)
+            length = min(len(buffer), self._size - self._position)
+            data = os.pread(self._descriptor, length, self._position + self._shift)
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
+
+
+def end_of_id3(descriptor: int) -> int:
+    """Position behind the ID3v2 tags at the beginning of a file; 0 if there are none."""
+    position = 0
+    while (tag := os.pread(descriptor, 10, position))[:3] == b"ID3" and len(tag) == 10:
+        position += 10 + sum(byte << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
+    return position

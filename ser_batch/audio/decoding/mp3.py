@@ -1,111 +1,218 @@
-"""MP3 files whose length is not what their header says: libsndfile stops there, whatever follows.
+"""MP3 files: runs of MPEG audio frames of one format, found and counted without decoding.
 
-The number of frames stands in a Xing header, a first frame without audio; where there is none, libsndfile
-guesses from the bit rate. Files that were joined, or streamed with a variable bit rate, are cut short by this.
+libsndfile stops where the number of frames in the Xing header or its own estimate ends, and where the format changes,
+and it does not find frames behind other bytes. Each run becomes a file of its own with a correct Xing header.
+Frame header: ISO/IEC 11172-3 and 13818-3, and Fraunhofer's MPEG 2.5.
 """
 
 import os
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
 from ser_batch.audio.decoding.file_parts import FilePart
 
 SCAN_BYTES = 1 << 20
-LONGEST_FRAME = 1_441
-# the header's numbers for version and sample rate (ISO/IEC 11172-3 and 13818-3; MPEG 2.5 is Fraunhofer's)
-RATES = {0: (11_025, 12_000, 8_000), 2: (22_050, 24_000, 16_000), 3: (44_100, 48_000, 32_000)}
-MPEG_1 = 3
-BIT_RATES_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s
-BIT_RATES_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+MAX_FRAME = 2_881
+MAX_LEADING_BYTES = 1 << 24  # searched for a first frame
+MPEG_1 = 3  # version in a frame header
+LAYER_1, LAYER_2, LAYER_3 = 3, 2, 1  # layers in a frame header
+RATES = {0: (11_025, 12_000, 8_000), 2: (22_050, 24_000, 16_000), MPEG_1: (44_100, 48_000, 32_000)}
+BIT_RATES = {  # kbit/s of the indices 1 to 14, by MPEG 1 or not, and layer
+    (True, LAYER_1): range(32, 449, 32),
+    (True, LAYER_2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, LAYER_3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, LAYER_1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, LAYER_2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, LAYER_3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+LAME_DELAY_AT = 21  # position of the encoder's delay and padding after the Xing fields
 
 
-def with_true_length(descriptor: int) -> FilePart | None:
-    """The same MP3 with a header that counts all frames there are; None if its own counts as many, or more.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Frames of one format: `[start, end)` in bytes, the number of frames, the first frame's header (4 bytes)."""
+
+    start: int
+    end: int
+    frames: int
+    header: bytes
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        return RATES[self.header[1] >> 3 & 3][self.header[2] >> 2 & 3]
+
+    @property
+    def samples_per_frame(self) -> int:
+        """Per channel: 384 (layer I), 576 (layer III of MPEG 2) or 1,152."""
+        version, layer = self.header[1] >> 3 & 3, self.header[1] >> 1 & 3
+        if layer == LAYER_1:
+            return 384
+        return 576 if layer == LAYER_3 and version != MPEG_1 else 1_152
+
+    def part(self, descriptor: int) -> tuple[FilePart | None, int]:
+        """Return the run as a file of its own, and how many samples it has at least.
+
+        A Xing header that counts too few frames is corrected, and a run without one gets one. The file is None if
+        that is not necessary.
+        """
+        frame = os.pread(descriptor, MAX_FRAME, self.start)
+        xing = max(frame[:64].find(b"Xing"), frame[:64].find(b"Info"))
+        samples = self.samples_per_frame * self.frames
+        if self.header[1] >> 1 & 3 != LAYER_3:
+            return None, samples
+        flags = frame[xing + 7] if xing > 0 and len(frame) > xing + 7 else 0
+        if not flags & 1:
+            head = _xing_frame(self.header, self.frames)
+            return FilePart(head, descriptor, self.start, self.end), samples
+        lame = xing + 8 + 4 * (flags & 1) + 2 * (flags & 2) + 25 * (flags & 4) + (flags & 8) // 2
+        trimmed = int.from_bytes(frame[lame + LAME_DELAY_AT : lame + LAME_DELAY_AT + 3])
+        samples = max(0, samples - self.samples_per_frame - (trimmed >> 12) - (trimmed & 0xFFF))
+        if int.from_bytes(frame[xing + 8 : xing + 12]) >= self.frames - 1:
+            return None, samples
+        head = frame[: xing + 8] + (self.frames - 1).to_bytes(4)
+        if flags & 2:
+            head += (self.end - self.start).to_bytes(8)[-4:]
+        return FilePart(head, descriptor, self.start + len(head), self.end), samples
+
+
+def runs(descriptor: int, position: int) -> list[Run]:
+    """Find the frames of an MP3 file; other bytes before and between them are skipped.
 
     Args:
-        descriptor: of a regular file, to stay open while the result is read; its position is left alone.
+        descriptor: of a regular file; its position is not changed.
+        position: where the first frame should be, behind the ID3v2 tags.
 
     Returns:
-        A file to be read instead; None also for what is not MP3.
+        The runs in order; none if this is not MPEG audio.
     """
-    start = _first_frame(descriptor)
-    head = os.pread(descriptor, LONGEST_FRAME, start)
-    lengths = frame_lengths(head[:3])
-    if not lengths:
+    file = _Reader(descriptor)
+    start = _first_frame(file, position)
+    if start is None:
+        return []
+    found: list[Run] = []
+    header, frames, end, covered = file.read(start, 4), 0, start, 0
+    at: int | None = start
+    while at is not None:
+        more, stop = _consecutive(file, at, header)
+        if more:
+            frames, covered, at, end = frames + more, covered + stop - at, stop, stop
+        elif _is_chain(file, at, 3):
+            found.append(Run(start, end, frames, header))
+            header, frames, start = file.read(at, 4), 0, at
+        else:
+            at = file.find(at + 1, file.size)
+    found.append(Run(start, min(end, file.size), frames, header))
+    is_mpeg = found[0].start == position or 2 * covered > file.size - found[0].start
+    return found if is_mpeg else []  # else some bytes of other data that look like frames
+
+
+class _Reader:
+    """Random access to the bytes of a file, with one large read for many small ones."""
+
+    def __init__(self, descriptor: int):
+        self.size = os.fstat(descriptor).st_size
+        self._descriptor, self._start, self._data = descriptor, 0, b""
+
+    def read(self, position: int, length: int) -> bytes:
+        offset = position - self._start
+        if offset < 0 or offset + length > len(self._data):
+            self._start, offset = position, 0
+            self._data = os.pread(self._descriptor, max(SCAN_BYTES, length), position)
+        return self._data[offset : offset + length]
+
+    def find(self, position: int, end: int) -> int | None:
+        """Position of the next byte 0xFF, with which all frames begin; None if there is none before `end`."""
+        while position < end and self.read(position, 1):
+            at = self._data.find(b"\xff", position - self._start)
+            if at >= 0:
+                return self._start + at
+            position = self._start + len(self._data)
         return None
-    frames = _count(descriptor, start, lengths)
-    xing = max(head[:64].find(b"Xing"), head[:64].find(b"Info"))
-    if xing > 0 and head[xing + 7 : xing + 8] and head[xing + 7] & 1:
-        if int.from_bytes(head[xing + 8 : xing + 12]) >= frames - 1:
-            return None
-        first = head[: xing + 8] + (frames - 1).to_bytes(4)
-        return FilePart(first, descriptor, start + len(first))
-    return FilePart(_xing_frame(head[:4], frames), descriptor, start)
 
 
-def _first_frame(descriptor: int) -> int:
-    """Where the first frame begins, after ID3v2 tags."""
-    at = 0
-    while (tag := os.pread(descriptor, 10, at))[:3] == b"ID3" and len(tag) == 10:
-        at += 10 + sum(byte << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
-    return at
+def _first_frame(file: _Reader, position: int) -> int | None:
+    """Position of the first frame: the expected one, else the first of three frames in a row."""
+    header = file.read(position, 4)
+    length = _length(header, header)
+    if length and (position + length >= file.size or _is_chain(file, position, 2)):
+        return position
+    found = file.find(0, MAX_LEADING_BYTES)
+    while found is not None and not _is_chain(file, found, 3):
+        found = file.find(found + 1, MAX_LEADING_BYTES)
+    return found
+
+
+def _consecutive(file: _Reader, start: int, header: bytes) -> tuple[int, int]:
+    """Number of frames in a row of the format of `header` from `start` on, and their end."""
+    lengths, mono = frame_lengths(header[:3]), header[3] >= 0xC0
+    frames = 0
+    while True:
+        data, position = file.read(start, SCAN_BYTES), 0
+        while position + 3 < len(data) and (data[position + 3] >= 0xC0) == mono:
+            length = lengths.get(data[position : position + 3])
+            if not length:
+                break
+            frames += 1
+            position += length
+        start += position
+        if not position or position + 3 < len(data):
+            return frames, start
+
+
+def _is_chain(file: _Reader, position: int, n: int) -> bool:
+    """Whether `n` frames of one format begin at `position`, one behind the other."""
+    header = file.read(position, 4)
+    for _ in range(n):
+        length = _length(header, file.read(position, 4))
+        if not length:
+            return False
+        position += length
+    return True
+
+
+def _length(header: bytes, other: bytes) -> int:
+    """Length in bytes of the frame with the header `other`; 0 if it is not a frame of the format of `header`."""
+    if len(other) < 4 or (header[3] >= 0xC0) != (other[3] >= 0xC0):
+        return 0
+    return frame_lengths(header[:3]).get(other[:3], 0)
 
 
 @cache
 def frame_lengths(header: bytes) -> dict[bytes, int]:
-    """The length in bytes of each frame that may follow one, by its first three bytes.
+    """Lengths in bytes of all frames of one format, by their first three bytes.
 
     Args:
-        header: the first three bytes of a frame.
+        header: the first three bytes of a frame of this format.
 
     Returns:
-        The layer III frames of the same version and sample rate; nothing if it is no such frame itself.
+        Frames of the same version, layer and sample rate; of layers I and II also of the same bit rate, from which
+        libsndfile computes the length of the file. Empty if `header` is not a frame header.
     """
     if len(header) < 3:
         return {}
     version, layer, rate_index = header[1] >> 3 & 3, header[1] >> 1 & 3, header[2] >> 2 & 3
-    if header[0] != 0xFF or header[1] < 0xE0 or layer != 1 or version not in RATES or rate_index == 3:
+    if header[0] != 0xFF or header[1] < 0xE0 or layer == 0 or version not in RATES or rate_index == 3:
         return {}
-    rate = RATES[version][rate_index]
+    rate, bit_rates = RATES[version][rate_index], BIT_RATES[version == MPEG_1, layer]
+    indices = range(1, 15) if layer == LAYER_3 else {header[2] >> 4} & set(range(1, 15))
     lengths = {}
-    for index, padding, private, no_crc in product(range(1, 15), (0, 1), (0, 1), (0, 1)):
-        bits = 144_000 * BIT_RATES_1[index] if version == MPEG_1 else 72_000 * BIT_RATES_2[index]
+    for index, padding, private, no_crc in product(indices, (0, 1), (0, 1), (0, 1)):
+        bits = 1_000 * bit_rates[index - 1]
         second = 0xE0 | version << 3 | layer << 1 | no_crc
         third = index << 4 | rate_index << 2 | padding << 1 | private
-        lengths[bytes((0xFF, second, third))] = bits // rate + padding
+        if layer == LAYER_1:
+            length = 4 * (12 * bits // rate + padding)
+        else:
+            length = (72 if layer == LAYER_3 and version != MPEG_1 else 144) * bits // rate + padding
+        lengths[bytes((0xFF, second, third))] = length
     return lengths
 
 
-def _count(descriptor: int, at: int, lengths: dict[bytes, int]) -> int:
-    """How many frames there are; what is not a frame is skipped. Rather one too many than one too few."""
-    frames = 0
-    while len(data := os.pread(descriptor, SCAN_BYTES + 2 * LONGEST_FRAME, at)) > 2:
-        position, end = 0, min(SCAN_BYTES, len(data) - 2)
-        while position < end:
-            length = lengths.get(data[position : position + 3])
-            if length:
-                frames += 1
-                position += length
-            else:
-                position = _next_frame(data, position + 1, lengths)
-        at += position
-    return frames
-
-
-def _next_frame(data: bytes, position: int, lengths: dict[bytes, int]) -> int:
-    """Where the next frame begins that another one follows, or where it could, close to the end."""
-    found = position
-    while (found := data.find(b"\xff", found)) >= 0:
-        length = lengths.get(data[found : found + 3])
-        if length and data[found + length : found + length + 3] in lengths:
-            return found
-        found += 1
-    return max(position, len(data) - 2 * LONGEST_FRAME)
-
-
 def _xing_frame(header: bytes, frames: int) -> bytes:
-    """A frame without audio that tells the number of those that follow; `header` is the first one's."""
-    version, mono = header[1] >> 3 & 3, header[3] >> 6 == 3
+    """A frame without audio whose Xing header counts the frames that follow, of which `header` is the first one's."""
+    version, mono = header[1] >> 3 & 3, header[3] >= 0xC0
     start = bytes((0xFF, header[1] | 1, 14 << 4 | header[2] & 0b1100))
     side_information = 17 if mono == (version == MPEG_1) else 9 if mono else 32
     frame = start + header[3:4] + bytes(side_information) + b"Xing" + (1).to_bytes(4) + frames.to_bytes(4)

@@ -5,6 +5,7 @@ import zlib
 
 MAX_PAGE = 27 + 255 + 255 * 255
 FIRST, LAST = 2, 4  # page flags (RFC 3533)
+OTHER_CODECS = {b"\x7fFLAC": "FLAC", b"Speex   ": "Speex"}  # first bytes of the first packet
 REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -48,3 +49,9 @@ def checksum(page: bytes) -> bytes:
     blank = page[:22] + bytes(4) + page[26:]
     crc = zlib.crc32(blank.translate(REVERSED_BITS), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
     return crc.to_bytes(4, "big").translate(REVERSED_BITS)
+
+
+def other_codec(page: bytes) -> str | None:
+    """Name of the codec of a stream by its first page, if it is one that libsndfile fails to decode in Ogg."""
+    packet = page[27 + page[26] :]
+    return next((name for first, name in OTHER_CODECS.items() if packet.startswith(first)), None)
