@@ -18,8 +18,10 @@ from ser_batch.inputs.url import is_url
 
 CHUNK_FILES = 16
 CHUNK_BYTES = 4_000_000
+FEW_FILES = 12  # in a worker's queue: it gets another chunk; enough for more than `READ_SECONDS`
 START_SECONDS = 120.0  # to load the network, from the slowest file system
 STARTS = 3  # failed starts in a row that each worker may have, after one has started
+READ_SECONDS = 0.02  # between two times that the parent wakes up to read results: a wake-up takes 0.2 ms
 PROGRESS_SECONDS = 0.2  # between two progress messages of a worker
 SECONDS_A_MEGABYTE = 0.5  # beside the timeout: some decoders read a whole file before they give any audio
 MEMORY_LIMIT = 1 << 30  # bytes, beside the loaded model; a file takes some 50 MB, whatever its length
@@ -53,6 +55,7 @@ class Pool:
         self._settings, self._timeout = settings, timeout
         self._workers: list[_WorkerProcess] = []
         self._failed_starts = self._starts_allowed = 0
+        self._woke = 0.0  # when a worker's message ended the last wait
         try:
             self._workers.extend(_WorkerProcess(settings, timeout) for _ in range(jobs))
         except BaseException:
@@ -98,9 +101,9 @@ class Pool:
                     worker.send(chunk)
             if not any(worker.files for worker in self._workers):
                 return
-            for i in _ready(self._workers):
+            for i, has_message in self._ready():
                 worker = self._workers[i]
-                done = worker.receive()
+                done = worker.receive(has_message)
                 if done:
                     yield done
                 elif worker.seconds_done and worker.files:
@@ -124,6 +127,22 @@ class Pool:
                 if worker.files:
                     requeued.append(list(worker.files))
 
+    def _ready(self) -> list[tuple[int, bool]]:
+        """Index of each worker that has sent something or has died (True), or has run out of time (False).
+
+        Waits at most 0.2 s; messages collect in the pipes for up to `READ_SECONDS`.
+        """
+        pipes = [worker.pipe for worker in self._workers]
+        readable = wait(pipes, 0)
+        if not readable:
+            time.sleep(max(0.0, self._woke + READ_SECONDS - time.monotonic()))
+            deadline = min(worker.deadline for worker in self._workers)
+            readable = wait(pipes, min(0.2, max(0.0, deadline - time.monotonic())))
+            self._woke = time.monotonic()
+        now = time.monotonic()
+        found = [(i, worker.pipe in readable, worker.deadline) for i, worker in enumerate(self._workers)]
+        return [(i, has_message) for i, has_message, deadline in found if has_message or deadline <= now]
+
     def close(self) -> None:
         """Kill the processes."""
         for worker in self._workers:
@@ -142,14 +161,6 @@ def chunks(sources: Iterable[Source]) -> Iterator[list[Source]]:
             chunk, size = [], 0
     if chunk:
         yield chunk
-
-
-def _ready(workers: list["_WorkerProcess"]) -> list[int]:
-    """Wait at most 0.2 s for workers that have sent something, have died, or have run out of time."""
-    patience = min(0.2, max(0.0, min(worker.deadline for worker in workers) - time.monotonic()))
-    readable = wait([worker.pipe for worker in workers], patience)
-    now = time.monotonic()
-    return [i for i, worker in enumerate(workers) if worker.pipe in readable or worker.deadline <= now]
 
 
 class _WorkerProcess:
@@ -189,7 +200,7 @@ class _WorkerProcess:
         """Whether its queue is short; with a URL in work, whether there is none to fetch meanwhile."""
         if len(self.files) == 1 and is_url(self.files[0].path):
             return True
-        return len(self.files) < CHUNK_FILES // 2 and sum(source.size for source in self.files) < CHUNK_BYTES
+        return len(self.files) < FEW_FILES and sum(source.size for source in self.files) < CHUNK_BYTES
 
     def send(self, chunk: list[Source]) -> None:
         """Append files to its queue."""
@@ -205,13 +216,16 @@ class _WorkerProcess:
         while len(self.files) > (1 if self.started else 0):
             self.files.pop()
 
-    def receive(self) -> tuple[Source, Outcome] | None:
-        """Read one message; returns a finished file with its outcome, or None. Sets `end` if the process ended."""
+    def receive(self, has_message: bool) -> tuple[Source, Outcome] | None:
+        """Read a message, or kill a process that is late; returns a finished file with its outcome, or None.
+
+        Sets `end` if the process has ended.
+        """
+        if not has_message:
+            self.end = Failure("worker", "Timeout", "took too long: raise --timeout if the file is sound")
+            self.kill()
+            return None
         try:
-            if not self.pipe.poll():
-                self.end = Failure("worker", "Timeout", "took too long: raise --timeout if the file is sound")
-                self.kill()
-                return None
             message = self.pipe.recv()
         except (EOFError, OSError):
             self.end = self._exit_failure()
