@@ -22,7 +22,8 @@ Render = Callable[[FileRow, Sequence[SegmentRow]], Iterable[str]]  # the text of
 class Folder:
     """An output folder that is written to `partial` first; `close` moves its files into place.
 
-    `close` also deletes the files of an earlier run that this run did not write, unless they were changed since.
+    A file whose content is the same already is not written again: `partial` has a hard link to it. `close` also
+    deletes the files of an earlier run that this run did not write, unless they were changed since.
     """
 
     def __init__(self, path: Path):
@@ -30,16 +31,32 @@ class Folder:
         shutil.rmtree(self.partial, ignore_errors=True)  # left by a killed run
         self.partial.mkdir()
         self._path = path
+        self._last_parent = self.partial
+        self._changed = False
         self._written = (self.partial / WRITTEN).open("w", encoding="utf-8")
 
-    def add(self, name: str) -> None:
+    def write(self, name: str, text: str) -> None:
+        """Write a text file by its path in the folder; FileExistsError if another input has that path."""
+        path, content = self.partial / name, text.encode()
+        if path.parent != self._last_parent:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._last_parent = path.parent
+        linked = _link_if_equal(self._path / name, path, content)
+        if not linked:
+            with path.open("xb") as file:
+                file.write(content)
+        self.add(name, changed=not linked)
+
+    def add(self, name: str, changed: bool = True) -> None:
         """Record a complete file by its path in `partial`."""
+        self._changed |= changed
         self._written.write(json.dumps([name, (self.partial / name).stat().st_mtime_ns]) + "\n")
 
     def close(self) -> None:
         """Move the files into place."""
         self._written.close()
-        os.sync()  # one call for up to a million small files
+        if self._changed:
+            os.sync()  # one call for up to a million small files
         if not self._path.exists():
             self.partial.rename(self._path)
             return
@@ -48,9 +65,10 @@ class Folder:
                 _delete(self._path / name, mtime_ns)
         written = (self.partial / WRITTEN).replace(self._path / WRITTEN)
         for name, _ in _entries(written):
-            place = self._path / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            (self.partial / name).replace(place)
+            new, place = self.partial / name, self._path / name
+            if not (place.exists() and new.samefile(place)):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                new.replace(place)
         shutil.rmtree(self.partial)
 
 
@@ -64,19 +82,13 @@ class Tree:
 
     def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
         """Write the file of one input."""
+        text = "".join(self._render(file, segments))
         try:
-            self._write(mirrored(file.file) + self._suffix, file, segments)
+            self._folder.write(mirrored(file.file) + self._suffix, text)
         except OSError as error:
             if error.errno not in UNUSABLE_NAME:
                 raise
-            self._write(unique(file.file) + self._suffix, file, segments)
-
-    def _write(self, name: str, file: FileRow, segments: Sequence[SegmentRow]) -> None:
-        path = self._folder.partial / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8", newline="") as text:
-            text.writelines(self._render(file, segments))
-        self._folder.add(name)
+            self._folder.write(unique(file.file) + self._suffix, text)
 
     def close(self) -> None:
         """Move the files into place."""
@@ -97,6 +109,19 @@ def unique(file: str) -> str:
     """A short unique name, `name~hash` at the top of the tree, for an input whose own path cannot be used."""
     digest = hashlib.sha256(os.fsencode(file)).hexdigest()[:16]
     return re.sub(r"[^\w.-]", "_", in_utf8(Path(file).name), flags=re.ASCII)[:80] + "~" + digest
+
+
+def _link_if_equal(existing: Path, path: Path, content: bytes) -> bool:
+    """Make `path` a hard link to a file, if that has the content; not every file system can."""
+    try:
+        if existing.is_symlink() or existing.read_bytes() != content:
+            return False
+        path.hardlink_to(existing)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _entries(path: Path) -> Iterator[tuple[str, int]]:

@@ -1,5 +1,6 @@
 """Folders with a file for each input: no input's file is lost, and none stays that is no input's any more."""
 
+import errno
 import hashlib
 import os
 import re
@@ -106,6 +107,36 @@ def test_what_is_no_input_s_any_more_is_deleted_and_nothing_else(tmp_path):
         "old/mine.txt",
         "edited.wav.txt",
     }
+
+
+def test_a_file_with_the_same_content_stays_as_it_is(tmp_path):
+    folder = tmp_path / "t"
+    names = [f"{k}/a.wav" for k in range(3)]
+    tree(folder, *names)
+    before = {path: path.stat() for path in folder.rglob("*.txt")}
+    (folder / "1" / "a.wav.txt").write_text("changed by hand")
+    assert tree(folder, *names, "new.wav") == {f"{name}.txt": name.encode() for name in [*names, "new.wav"]}
+    for path, status in before.items():
+        same = os.path.samestat(path.stat(), status) and path.stat().st_mtime_ns == status.st_mtime_ns
+        assert same == ("/1/" not in path.as_posix())
+        assert path.stat().st_nlink == 1
+
+
+def test_the_same_names_again_do_not_take_each_other_s_files(tmp_path):
+    names = [name for name in NAMES if name.isprintable()]
+    first = tree(tmp_path / "t", *names)
+    assert tree(tmp_path / "t", *names) == first
+    assert set(first.values()) == {name.encode() for name in names}
+
+
+def test_a_file_system_without_hard_links_is_written_anew(tmp_path, monkeypatch):
+    before = tree(tmp_path / "t", "a.wav")
+
+    def link(*arguments, **options):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", link)
+    assert tree(tmp_path / "t", "a.wav") == before
 
 
 def test_no_inputs_leave_an_empty_folder(tmp_path):
