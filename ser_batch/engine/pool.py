@@ -259,7 +259,7 @@ class _WorkerProcess:
             return Failure("worker", "Memory", "took more than 1 GB of memory: the file is damaged")
         cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         if not self.started:
-            python = get_executable()
+            python = os.fsdecode(get_executable())
             message = f"{python} ended with {cause}: try `{python} -c 'import ser_batch'`"
             return Failure("worker", "Start", message)
         message = f"the process that read it died ({cause}): the file is damaged, or memory ran out"
