@@ -43,6 +43,13 @@ from ser_batch.cli.config import configurable
     metavar="K",
     help="Add columns for the second to the K-th most probable label.",
 )
+@shared.adaptation
+@click.option(
+    "--calibration",
+    type=click.Path(exists=True),
+    metavar="FILE|DIR",
+    help="Calibrate as `ser-batch calibrate` found it for recordings of the same kind.",
+)
 @shared.model
 @click.option(
     "--window", type=float, default=3.0, metavar="SECONDS", help="Length of a segment, at most the model's."

@@ -13,6 +13,7 @@ from ser_batch.cli import shared
 @shared.formats(help="Format of the tables, repeatable; by default the formats of the shards.")
 @click.option("--allow-missing", is_flag=True, help="Leave out missing or incomplete shards; exit code 3.")
 @click.option("--any-root", is_flag=True, help="Accept shards that had the same archive at different paths.")
+@shared.adaptation
 @shared.quiet
 @shared.log_json
 @click.pass_context

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, as decorators."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -48,3 +49,29 @@ denoise = click.option(
     type=click.Choice(("off", "gate", "noisereduce")),
     help="Noise reduction before the features; by default off. A stored table keeps its own.",
 )
+
+
+def adaptation(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that adapt probabilities to an archive."""
+    for option in reversed(
+        (
+            click.option(
+                "--adapt",
+                is_flag=True,
+                help="Shift the probabilities so that their mean over the archive is the expected one. "
+                "It is wrong where emotions are not as frequent as expected: see `Your archive` in the docs.",
+            ),
+            click.option(
+                "--adapt-by",
+                metavar="LEVELS|GLOB",
+                help="Adapt each folder for itself: the first LEVELS folders of the path, or the folder that matches.",
+            ),
+            click.option(
+                "--expect",
+                metavar="LABEL=SHARE,...",
+                help="Expected shares of speech, such as neutral=0.6,disgust=0; other labels share the rest equally.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command

@@ -35,6 +35,12 @@ class Options:
     merge_consecutive: bool = False
     min_confidence: float = 0.0
     top_k: int = 1
+    adapt: bool = False
+    adapt_by: str | None = (
+        None  # levels of folders, or a pattern of folders, that are adapted each for itself
+    )
+    expect: str | None = None  # LABEL=SHARE,…
+    calibration: str | None = None  # file, or a folder that holds it
 
     @property
     def failures_allowed(self) -> float:

@@ -80,7 +80,9 @@ Outcome = Annotation | Failure
 
 
 def to_ten_thousandths(probabilities: NDArray[np.floating]) -> NDArray[np.int32]:
-    """Round probabilities `[labels]` to ten-thousandths that sum to 10,000; the largest takes the rounding error."""
+    """Round probabilities `[..., labels]` to ten-thousandths with sum 10,000; the largest takes the rounding error."""
     rounded = np.rint(probabilities * SCALE).astype(np.int32)
-    rounded[rounded.argmax()] += SCALE - rounded.sum()
+    largest = rounded.argmax(axis=-1, keepdims=True)
+    rest = (SCALE - rounded.sum(axis=-1, keepdims=True)).astype(np.int32)
+    np.put_along_axis(rounded, largest, np.take_along_axis(rounded, largest, -1) + rest, -1)
     return rounded

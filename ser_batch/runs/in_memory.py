@@ -6,10 +6,12 @@ from pathlib import Path
 
 from ser_batch.engine.job import Options
 from ser_batch.inputs.url import redacted
+from ser_batch.runs.adapting import adapted_results, calibration_in_use
 from ser_batch.runs.dataframe import DataFrameBuilder
 from ser_batch.runs.journal import InMemoryJournal
 from ser_batch.runs.progress import Progress, count_work
 from ser_batch.runs.run import annotate_pending, find_inputs
+from ser_batch.runs.run_json import model_record
 from ser_batch.runs.settings import prepare
 from ser_batch.runs.signals import interruptible
 from ser_batch.runs.summary import Summary
@@ -34,6 +36,13 @@ def annotate_in_memory(
     with interruptible(summary):
         annotate_pending(plan, work, journal, settings, options, progress, summary)
         if summary.complete:
-            write_rows(plan.results(journal), name, bundle.labels, options, summary, [frame], frame.fail)
+            results, _ = adapted_results(
+                lambda: plan.results(journal),
+                plan.name,
+                bundle.labels,
+                options,
+                calibration_in_use(None, options, model_record(bundle)),
+            )
+            write_rows(results, name, bundle.labels, options, summary, [frame], frame.fail)
     summary.wall_seconds = time.time() - began
     return summary

@@ -22,6 +22,7 @@ SYNC_SECONDS = 2.0  # of work that a power failure may cost
 FIELDS = {
     "root": "the folder of the recordings",
     "model_sha256": "the network of the model (SHA-256)",
+    "calibration": "--calibration (SHA-256)",
     "results_version": "the way that ser-batch computes results (version)",
     **{name: f"--{name}" for name in ("model", "window", "hop", "denoise")},
 }

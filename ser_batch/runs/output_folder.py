@@ -1,4 +1,4 @@
-"""The layout of an output folder: tables, journal, lock, and the index of a finished shard."""
+"""The layout of an output folder: tables, journal, lock, and the index of a finished run."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ser_batch.runs.shards import Shard, existing_shards
 class OutputFolder:
     """The paths of a run, or of one shard, in an output folder.
 
-    The index exists when the shard is finished. It has a JSON line for each input, sorted by path: the offset of the
+    The index exists when the run is finished. It has a JSON line for each input, sorted by path: the offset of the
     result in the journal, or the failure of an input that could not be found.
     """
 
@@ -38,7 +38,7 @@ class OutputFolder:
 
     @property
     def index(self) -> Path:
-        """The index of a finished shard."""
+        """The index of a finished run."""
         return self._hidden("index")
 
     def _hidden(self, kind: str) -> Path:
@@ -61,14 +61,11 @@ class OutputFolder:
         self.tables.mkdir(parents=True, exist_ok=True)
 
     def begin(self) -> None:
-        """Mark a shard as unfinished."""
-        if self.shard:
-            self.index.unlink(missing_ok=True)
+        """Mark the run as unfinished."""
+        self.index.unlink(missing_ok=True)
 
     def finish(self, plan: Plan) -> None:
-        """Mark a shard as finished."""
-        if not self.shard:
-            return
+        """Mark the run as finished."""
         index = Replacement(self.index)
         for path, at in plan.entries():
             entry = at if isinstance(at, int) else {"file": plan.name(path), **at.record()}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ser_batch.engine import engines, processes
 from ser_batch.engine.job import Options, Settings
@@ -13,6 +14,7 @@ from ser_batch.engine.result import Failure
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.url import redacted
 from ser_batch.runs import run_json
+from ser_batch.runs.adapting import adapted_results, calibration_in_use, read_calibration
 from ser_batch.runs.dataframe import DataFrameBuilder
 from ser_batch.runs.journal import InMemoryJournal, Journal
 from ser_batch.runs.lock import locked
@@ -50,6 +52,8 @@ def run(
     options = replace(options, shard=shard and str(shard))  # `auto` is resolved
     output = OutputFolder(folder, shard)
     bundle, settings = prepare(options, progress)
+    asked = read_calibration(Path(options.calibration)) if options.calibration else None
+    adapted: dict[str, Any] = {}
     summary = Summary(output.tables)
     with interruptible(summary), folder_errors(folder):
         output.create()
@@ -58,7 +62,7 @@ def run(
             summary.root = redacted(plan.root)
             if options.restart:
                 output.journal.unlink(missing_ok=True)
-            fingerprint = run_json.fingerprint(settings, bundle, plan.root)
+            fingerprint = run_json.fingerprint(settings, bundle, plan.root, asked)
             with closing(Journal(output.journal, fingerprint)) as journal:
                 output.begin()
                 summary.resumed = plan.resume(journal.records(), options.retry_failed)
@@ -66,10 +70,21 @@ def run(
                 work = count_work(plan.pending(), plan.unreadable, summary.resumed, bundle.labels, name)
                 annotate_pending(plan, work, journal, settings, options, progress, summary)
                 if summary.complete:
-                    results = plan.results(journal)
+                    calibration = (
+                        asked if shard else calibration_in_use(folder, options, run_json.model_record(bundle))
+                    )
+                    results, adapted = adapted_results(
+                        lambda: plan.results(journal),
+                        plan.name,
+                        bundle.labels,
+                        replace(options, adapt=options.adapt and not shard),  # shards are adapted when merged
+                        calibration,
+                    )
                     write_tables(results, name, bundle.labels, options, summary, frame)
             summary.wall_seconds = time.time() - began
-            run_json.write(output.tables / "run.json", began, plan.root, options, settings, bundle, summary)
+            run_json.write(
+                output.tables / "run.json", began, plan.root, options, settings, bundle, summary, adapted
+            )
             if summary.complete:
                 output.finish(plan)
     return summary

@@ -15,6 +15,7 @@ from ser_batch.inputs.url import redacted, redacted_command
 from ser_batch.model.bundle import Bundle
 from ser_batch.output.replace import Replacement
 from ser_batch.output.schema import SCHEMA_VERSION
+from ser_batch.runs.adapting import Calibration
 from ser_batch.runs.summary import Summary
 from ser_batch.version import __version__
 
@@ -23,12 +24,14 @@ RESULTS_VERSION = 2  # raised when the same settings give other numbers
 COUNTS = ("files", "segments", "silent", "uncertain", "failed", "resumed", "channels_cancel")
 
 
-def fingerprint(settings: Settings, bundle: Bundle, root: str) -> dict[str, Any]:
+def fingerprint(
+    settings: Settings, bundle: Bundle, root: str, calibration: Calibration | None = None
+) -> dict[str, Any]:
     """Everything that results depend on: runs with equal fingerprints may share a journal.
 
     `root` is the folder that the names in the journal are relative to.
     """
-    return {
+    entries = {
         "root": root,
         "results_version": RESULTS_VERSION,
         "model": bundle.name,
@@ -37,6 +40,12 @@ def fingerprint(settings: Settings, bundle: Bundle, root: str) -> dict[str, Any]
         "hop": settings.hop,
         "denoise": settings.denoise,
     }
+    return entries | ({"calibration": calibration.sha256} if calibration else {})
+
+
+def model_record(bundle: Bundle) -> dict[str, Any]:
+    """The model in JSON types."""
+    return {name: getattr(bundle, name) for name in ("name", "sha256", "labels", "temperature", "denoise")}
 
 
 def write(
@@ -47,16 +56,19 @@ def write(
     settings: Settings,
     bundle: Bundle,
     summary: Summary,
+    adapted: dict[str, Any],
 ) -> None:
-    """Write `run.json` of a run; `root` is the folder that the names in the tables are relative to."""
-    model = {name: getattr(bundle, name) for name in ("name", "sha256", "labels", "temperature", "denoise")}
+    """Write `run.json` of a run.
+
+    `root` is the folder that the names in the tables are relative to, `adapted` the record of `adapted_results`.
+    """
     document = environment_fields(began) | {
         "root": redacted(root),
         "options": {**asdict(options), "denoise": settings.denoise},
-        "model": model,
+        "model": model_record(bundle),
         "front_end": FRONT_END,
     }
-    save(path, document | summary_fields(summary))
+    save(path, document | summary_fields(summary) | adapted)
 
 
 def environment_fields(began: float) -> dict[str, Any]:

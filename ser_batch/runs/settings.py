@@ -2,11 +2,12 @@
 
 from ser_batch.audio.denoise import ENGINES
 from ser_batch.audio.front_end import WINDOW_SECONDS
-from ser_batch.engine import processes
 from ser_batch.engine.job import Options, Settings
 from ser_batch.errors import UsageError
 from ser_batch.model.bundle import Bundle, load_bundle
+from ser_batch.runs.adapting import check_options
 from ser_batch.runs.progress import Progress
+from ser_batch.runs.run_json import model_record
 from ser_batch.runs.tables import check_formats
 
 
@@ -15,12 +16,12 @@ def prepare(options: Options, progress: Progress) -> tuple[Bundle, Settings]:
 
     Raises:
         UsageError: an unknown model or format, or invalid options.
-        SerBatchError: the model is broken, or the current folder does not exist.
+        SerBatchError: the model is broken.
     """
-    processes.check_current_folder()
     check_formats(options.formats)
     bundle = load_bundle(options.model)
     settings = resolve_settings(options, bundle)
+    check_options(options, model_record(bundle))
     if (settings.denoise == "off") != (bundle.denoise == "off"):
         progress.warn(
             f"{bundle.name} was trained with denoise {bundle.denoise}; with {settings.denoise} its labels are worse"

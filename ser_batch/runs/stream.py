@@ -17,8 +17,10 @@ from ser_batch.inputs.paths import absolute
 from ser_batch.inputs.sources import Source
 from ser_batch.inputs.url import redacted
 from ser_batch.output.schema import Schema
+from ser_batch.runs.adapting import apply, calibration_in_use
 from ser_batch.runs.progress import Progress, Work
 from ser_batch.runs.rows import rows
+from ser_batch.runs.run_json import model_record
 from ser_batch.runs.settings import prepare
 from ser_batch.runs.signals import interruptible, stop_on_signal
 from ser_batch.runs.summary import Summary
@@ -42,7 +44,13 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
     """
     if options.shard:
         raise UsageError("--shard needs a folder for its tables: name one with -o")
+    if options.adapt:
+        raise UsageError(
+            "--adapt needs all results before the first row: give a folder with -o; "
+            "or learn the offsets once, and give --calibration"
+        )
     bundle, settings = prepare(options, progress)
+    calibration = calibration_in_use(None, options, model_record(bundle))
     engine = engines.select_engine(options)
     schema = Schema(bundle.labels, options.top_k)
     summary = Summary(Path("-"))
@@ -81,7 +89,8 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
                     if isinstance(outcome, Failure):
                         fail(source.path, outcome)
                         continue
-                    file, segments = rows(redacted(source.path), outcome, bundle.labels, options)
+                    shown = apply(calibration.map, outcome) if calibration else outcome
+                    file, segments = rows(redacted(source.path), shown, bundle.labels, options)
                     lines = [{"type": "segment", **schema.record(segment)} for segment in segments]
                     _write(output, [*lines, {"type": "file", **schema.record(file)}])
                     count(file, outcome, summary)
