@@ -193,7 +193,7 @@ def _table(corpus: PathLike, denoise: str, jobs: int | None, progress: bool) -> 
 
     from ser_batch.corpora.feature_table import FeatureTable
     from ser_batch.corpora.read import read_corpus
-    from ser_batch.engine.processes import default_jobs
+    from ser_batch.engine.limits import default_jobs
     from ser_batch.training.feature_extraction import extract_table
 
     if Path(corpus).suffix == ".npz":

@@ -41,7 +41,8 @@ def explore(
     from ser_batch.corpora.joining import join
     from ser_batch.corpora.mapping import apply_mapping, read_mapping
     from ser_batch.corpora.read import read_corpus
-    from ser_batch.engine.processes import default_jobs, map_files
+    from ser_batch.engine.limits import default_jobs
+    from ser_batch.engine.processes import map_files
     from ser_batch.exploration.clip_table import ClipTable, from_features
     from ser_batch.exploration.page import write_page
 

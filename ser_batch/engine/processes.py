@@ -1,4 +1,4 @@
-"""Child processes: start, environment, limits, and the default number of workers."""
+"""Child processes: start, environment, and limits."""
 
 import ctypes
 import multiprocessing
@@ -29,13 +29,6 @@ ENVIRONMENT = {
 
 Result = TypeVar("Result")
 Bar = Callable[[Iterator[Result], int], Iterator[Result]]
-
-
-def default_jobs() -> int:
-    """Number of processors that this process may use: its affinity, or SLURM's grant if that is smaller."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return min(usable, int(granted)) if granted.isdigit() and int(granted) else usable
 
 
 @contextmanager

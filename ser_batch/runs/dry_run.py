@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ser_batch.audio.decoding import header
-from ser_batch.engine import pool, processes
+from ser_batch.engine import pool
 from ser_batch.engine.job import Options, Settings
+from ser_batch.engine.limits import default_jobs
 from ser_batch.engine.result import Annotation
 from ser_batch.inputs.sources import Source
 from ser_batch.inputs.url import redacted
@@ -67,7 +68,7 @@ def estimate_run(paths: Iterable[str], folder: Path, options: Options, progress:
     for source, seconds in known:
         rates.learn(source, seconds)
     audio = sum(seconds for _, seconds in known) + rates.left(work.sizes)
-    jobs = min(options.jobs or processes.default_jobs(), max(1, work.files))
+    jobs = min(options.jobs or default_jobs(work.files, progress.warn), max(1, work.files))
     test = _test(_test_files(sample), settings, jobs, options.timeout)
     return DryRun(
         files=work.files,

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ser_batch.engine import engines, processes
+from ser_batch.engine import engines
 from ser_batch.engine.job import Options, Settings
+from ser_batch.engine.limits import default_jobs
 from ser_batch.engine.result import Failure
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.url import redacted
@@ -128,7 +129,7 @@ def annotate_pending(
     """Annotate the files without a result; the summary says so if some could not be tried."""
     left = work.files
     engine = engines.select_engine(options)
-    jobs = min(options.jobs or processes.default_jobs(), left)
+    jobs = min(options.jobs or default_jobs(left, progress.warn), left)
     last_failure = ""
     progress.begin(work)
 

@@ -8,8 +8,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from ser_batch.engine import engines, processes
+from ser_batch.engine import engines
 from ser_batch.engine.job import Options
+from ser_batch.engine.limits import default_jobs
 from ser_batch.engine.result import Failure
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.inputs.find import find
@@ -76,7 +77,7 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
     try:
         with interruptible(summary):
             found = sources()
-            first = list(islice(found, options.jobs or processes.default_jobs()))
+            first = list(islice(found, options.jobs or default_jobs(warn=progress.warn)))
             if not first and not summary.failed:
                 raise SerBatchError("no audio files: check the paths, --include and --exclude")
             progress.begin(Work(0, 0, {}, (), bundle.labels, redacted))
