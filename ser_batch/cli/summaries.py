@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.table import Column, Table
 from rich.text import Text
 
+from ser_batch.inputs.passed_over import summary_line
 from ser_batch.inputs.url import redacted_command
 from ser_batch.runs.dry_run import DryRun
 from ser_batch.runs.summary import Summary
@@ -32,6 +33,8 @@ def finished(summary: Summary, bars: bool) -> Iterator[Line]:
     if summary.failed:
         yield f"{summary.failed:,} failed: see {place}/failures.csv", BAD
     yield f"tables in {place}", GOOD
+    if summary.passed_over:
+        yield summary_line(summary.passed_over), NOTE
     if summary.report:
         yield f"report in {summary.report}", GOOD
 
@@ -65,6 +68,8 @@ def planned(plan: DryRun, output: str) -> Iterator[Line]:
     if plan.unreadable:
         more = ", …" if len(plan.unreadable) > 3 else ""
         yield f"{len(plan.unreadable):,} cannot be read: {', '.join(plan.unreadable[:3])}{more}", BAD
+    if plan.passed_over:
+        yield summary_line(plan.passed_over), NOTE
     if plan.files:
         basis = "a sample of their headers" if plan.sampled else "their headers"
         yield f"about {duration(plan.audio_seconds)} of audio, by {basis}", PLAIN

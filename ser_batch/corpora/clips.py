@@ -1,6 +1,6 @@
 """Labelled clips, and the names of the emotions with their synonyms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ser_batch.inputs.paths import relative
@@ -55,12 +55,14 @@ class Corpus:
         skipped: path and reason of each file that is left out.
         speakers_known: False where each file counts as a speaker of its own: a split by speaker is then a
             split by file, and its figures say little about new speakers.
+        notes: for the user: what was inferred, and what was passed over.
     """
 
     name: str
     clips: list[Clip]
     skipped: list[tuple[str, str]]
     speakers_known: bool = True
+    notes: list[str] = field(default_factory=list)
 
 
 def canonical(word: str) -> str | None:

@@ -1,7 +1,8 @@
 """Reading of a labelled corpus: a known corpus, a folder per emotion, or a CSV."""
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -10,19 +11,20 @@ from ser_batch.corpora import crema_d, csv_list, emo_db, folders, ravdess, savee
 from ser_batch.corpora.clips import LABELS, Clip, Corpus, name_in, stem
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.find import find
+from ser_batch.inputs.passed_over import summary_line
 from ser_batch.inputs.sources import Source
-from ser_batch.inputs.suffixes import suffix
+from ser_batch.inputs.suffixes import EXTRA_SUFFIXES, suffix
 
 # Corpora recognised by their file names; each module has a NAME and `parse(path, name)`.
 KNOWN = (crema_d, ravdess, tess, savee, emo_db)
-LOSSY_SUFFIXES = frozenset({".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".webm"})
+LOSSY_SUFFIXES = frozenset({".mp3", ".ogg", ".oga", ".opus"})  # beside `EXTRA_SUFFIXES`
 
 
-def read_corpus(path: str | os.PathLike[str]) -> Corpus:
+def read_corpus(path: str | os.PathLike[str], labels: Collection[str] = ()) -> Corpus:
     """Read the labelled clips of a folder or of a CSV.
 
     A folder is a corpus of `KNOWN` if more than half of its audio files have that corpus's file names (of several
-    copies of a recording, a lossless one is read), else a folder per emotion.
+    copies of a recording, a lossless one is read), else a folder per emotion, or per one of `labels`.
 
     Raises:
         SerBatchError: no such path, no audio, no recognisable label, or only one label.
@@ -31,7 +33,7 @@ def read_corpus(path: str | os.PathLike[str]) -> Corpus:
     if not Path(path).exists():
         raise SerBatchError(f"{path}: no such folder or file: give a folder of audio or a CSV")
     if Path(path).is_dir():
-        corpus = _read_folder(path)
+        corpus = _read_folder(path, labels)
     elif suffix(path) in {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson"}:
         corpus = csv_list.read(path)
     else:
@@ -42,24 +44,29 @@ def read_corpus(path: str | os.PathLike[str]) -> Corpus:
         raise SerBatchError(_nothing_read(path, corpus))
     if len({clip.label for clip in corpus.clips}) == 1:
         label, count = corpus.clips[0].label, len(corpus.clips)
-        raise SerBatchError(f"{path}: all {count} clips are labelled {label}: at least two labels are needed")
+        raise SerBatchError(
+            f"{path}: all {count} clips are labelled {label}{_hint(corpus)}: at least two labels are needed"
+        )
     return replace(corpus, clips=sorted(corpus.clips, key=lambda clip: clip.name))
 
 
-def _read_folder(root: str) -> Corpus:
+def _read_folder(root: str, labels: Collection[str]) -> Corpus:
     paths: list[str] = []
     unreadable: list[tuple[str, str]] = []
-    for found in find([root]):
+    passed_over: Counter[str] = Counter()
+    for found in find([root], passed_over=passed_over):
         if isinstance(found, Source):
             paths.append(found.path)
         else:
             unreadable.append((found.path, found.message))
     if not paths:
-        raise SerBatchError(f"{root}: no audio file in it")
-    paths.sort(key=lambda path: (suffix(path) in LOSSY_SUFFIXES, path))
+        other = f" ({summary_line(passed_over)})" if passed_over else ""
+        raise SerBatchError(f"{root}: no audio file in it{other}: give a folder of audio")
+    paths.sort(key=lambda path: (suffix(path) in EXTRA_SUFFIXES, suffix(path) in LOSSY_SUFFIXES, path))
     module = next((module for module in KNOWN if _share(module, paths) > 0.5), None)
-    corpus = _read_known(module, root, paths) if module else folders.read(root, paths)
-    return replace(corpus, skipped=corpus.skipped + unreadable)
+    corpus = _read_known(module, root, paths) if module else folders.read(root, paths, labels)
+    notes = [*filter(None, [summary_line(passed_over)]), *corpus.notes]
+    return replace(corpus, skipped=corpus.skipped + unreadable, notes=notes)
 
 
 def _share(module: ModuleType, paths: Sequence[str]) -> float:
@@ -94,7 +101,11 @@ def _nothing_read(path: str, corpus: Corpus) -> str:
         )
     names = ", ".join(module.NAME for module in KNOWN)
     return (
-        f"{path}: no recognisable label on {count} audio files: neither the file names of {names}, nor "
+        f"{path}: no recognisable label on {count} audio files{_hint(corpus)}: neither the file names of {names}, nor "
         f"a folder per emotion ({', '.join(LABELS)} …). Name the folders so, or give a CSV with the columns "
         "file,label[,speaker]"
     )
+
+
+def _hint(corpus: Corpus) -> str:
+    return "".join(f" ({note})" for note in corpus.notes if "--labels" in note)

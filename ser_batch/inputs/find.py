@@ -6,10 +6,12 @@ import fnmatch
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from ser_batch.inputs.passed_over import APPLE_DOUBLE, APPLE_DOUBLE_MAGIC, MACOS_FOLDER, count_suffix
 from ser_batch.inputs.sources import Found, Source, Unreadable
 from ser_batch.inputs.suffixes import is_audio
 from ser_batch.inputs.url import is_url
@@ -20,7 +22,10 @@ URLS_AT_ONCE = 512  # checked together
 
 
 def find(
-    paths: Iterable[str | os.PathLike[str]], include: Iterable[str] = (), exclude: Iterable[str] = ()
+    paths: Iterable[str | os.PathLike[str]],
+    include: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    passed_over: Counter[str] | None = None,
 ) -> Iterator[Found]:
     """Find each audio file that the paths name or contain once, argument by argument.
 
@@ -34,11 +39,12 @@ def find(
         include: globs (`fnmatch`: `*` matches `/`, too; case-sensitive). If there are any, a file must match one of
             them, by its basename or by its POSIX path relative to its argument.
         exclude: globs; a file or a directory that matches one of them is left out.
+        passed_over: counts, by suffix, the other files of the directories that match the globs, but no hidden ones.
 
     Raises:
         SerBatchError: the packages for a URL are missing.
     """
-    search = _Search(tuple(include), tuple(exclude))
+    search = _Search(tuple(include), tuple(exclude), Counter() if passed_over is None else passed_over)
     urls: list[str] = []
     for each in paths:
         path = os.fspath(each)
@@ -74,7 +80,8 @@ class _Search:
     to a file a second time, are remembered: memory grows with directories and links, not with files.
     """
 
-    def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
+    def __init__(self, include: Sequence[str], exclude: Sequence[str], passed_over: Counter[str]) -> None:
+        self.passed_over = passed_over
         self.included = _matcher(include) if include else None
         self.excluded = _matcher(exclude)
         self.searched: dict[tuple[int, int], str] = {}  # (device, inode) → path relative to its argument
@@ -99,7 +106,7 @@ class _Search:
         if urls:
             from ser_batch.inputs import remote
 
-            for found in remote.find(urls, self.wanted, self.reached):
+            for found in remote.find(urls, self.wanted, self.reached, self.pass_over):
                 yield from self.report(found) if isinstance(found, Unreadable) else (found,)
 
     def reached(self, relative: str) -> bool:
@@ -139,7 +146,7 @@ class _Search:
         identity = _identity(path)
         if identity in self.searched:
             return
-        names, links, failure = _listing(path)
+        names, links, failure = _listing(path, lambda name: self.pass_over(relative + name))
         if failure:
             yield from self.report(_unreadable(path, failure))
         if identity:
@@ -158,12 +165,20 @@ class _Search:
         if not stat.S_ISREG(status.st_mode):
             yield from self.report(_not_a_file(path))
             return
+        if _is_apple_double(path, folder.relative + name):
+            self.passed_over[APPLE_DOUBLE] += 1
+            return
         if name in folder.links:
             first = self.is_new(path)
         else:
             first = not self.seen or os.path.join(folder.real, name) not in self.seen
         if first:
             yield Source(path, status.st_size, status.st_mtime_ns)
+
+    def pass_over(self, relative: str) -> None:
+        """Count a file that is no audio file by its suffix."""
+        if not relative.rpartition("/")[2].startswith(".") and self.wanted(relative):
+            count_suffix(self.passed_over, relative)
 
     def wanted(self, relative: str) -> bool:
         return (self.included is None or self.included(relative)) and not self.excluded(relative)
@@ -181,7 +196,7 @@ class _Search:
         return True
 
 
-def _listing(path: str) -> tuple[list[str], set[str], OSError | None]:
+def _listing(path: str, pass_over: Callable[[str], None]) -> tuple[list[str], set[str], OSError | None]:
     """List directories and audio files of a directory: names, the links among them, and the error, if any.
 
     Directories end in `/`, so that sorting the names of each directory sorts whole relative paths.
@@ -198,6 +213,7 @@ def _listing(path: str) -> tuple[list[str], set[str], OSError | None]:
                 elif is_audio(entry.name):
                     name = entry.name
                 else:
+                    pass_over(entry.name)
                     continue
                 names.append(name)
                 if entry.is_symlink():
@@ -205,6 +221,19 @@ def _listing(path: str) -> tuple[list[str], set[str], OSError | None]:
     except OSError as error:
         return names, links, error
     return names, links, None
+
+
+def _is_apple_double(path: str, relative: str) -> bool:
+    """Tell whether a file is an AppleDouble file of macOS: in `__MACOSX/`, or named `._…` with their first bytes."""
+    if MACOS_FOLDER in relative.split("/"):
+        return True
+    if not os.path.basename(path).startswith("._"):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == APPLE_DOUBLE_MAGIC
+    except OSError:  # reported when it is decoded
+        return False
 
 
 def _identity(path: str) -> tuple[int, int] | None:

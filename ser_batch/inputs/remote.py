@@ -29,7 +29,10 @@ Result = TypeVar("Result")
 
 
 def find(
-    urls: Sequence[str], wanted: Callable[[str], bool], reached: Callable[[str], bool]
+    urls: Sequence[str],
+    wanted: Callable[[str], bool],
+    reached: Callable[[str], bool],
+    pass_over: Callable[[str], None],
 ) -> Iterator[Found]:
     """Find the objects that URLs name, and the audio files in the folders that URLs name.
 
@@ -41,11 +44,12 @@ def find(
         urls: with a scheme of `EXTRAS`.
         wanted: tells by its name whether to take a named object.
         reached: tells by its path relative to the folder whether to take an object of a folder.
+        pass_over: called with the relative path of each object of a folder that is no audio file.
     """
     named = []
     for url in urls:
         if is_folder(url):
-            yield from _in_folder(url, reached)
+            yield from _in_folder(url, reached, pass_over)
         elif wanted(bare(url).rpartition("/")[2]):
             named.append(url)
     yield from _described(named)
@@ -187,7 +191,7 @@ def _chain(error: BaseException) -> list[BaseException]:
     return [each for each in chain if not isinstance(each, KeyError)] or chain
 
 
-def _in_folder(url: str, reached: Callable[[str], bool]) -> Iterator[Found]:
+def _in_folder(url: str, reached: Callable[[str], bool], pass_over: Callable[[str], None]) -> Iterator[Found]:
     top = url.rstrip("/") + "/"
     empty = True
     unknown: list[str] = []
@@ -198,6 +202,8 @@ def _in_folder(url: str, reached: Callable[[str], bool]) -> Iterator[Found]:
                 yield found
                 continue
             name = found["name"]
+            if not is_audio(name):
+                pass_over(bare(name[len(top) :]))
             if not is_audio(name) or not reached(bare(name[len(top) :])):
                 continue
             if found["size"] is None:

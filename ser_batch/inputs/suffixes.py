@@ -7,12 +7,14 @@ from ser_batch.inputs.url import bare
 # Formats of speech recordings that libsndfile reads.
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
-    | {".w64", ".rf64", ".au", ".snd", ".caf", ".sph", ".nist", ".voc"}
+    | {".w64", ".rf64", ".bwf", ".au", ".snd", ".caf", ".sph", ".nist", ".voc"}
 )
 # Formats that need the extra `av`. They are found without it, too: then they are failures that name the extra.
 EXTRA_SUFFIXES = frozenset(
-    {".m4a", ".m4b", ".mp4", ".mov", ".3gp", ".3ga", ".aac", ".ac3", ".amr", ".ape", ".wma", ".wv"}
-    | {".webm", ".mka", ".mkv", ".avi"}
+    {".m4a", ".m4b", ".3ga", ".aac", ".ac3", ".eac3", ".amr", ".ape", ".dts", ".gsm", ".mka", ".mp2", ".mpc"}
+    | {".spx", ".tta", ".wma", ".wv"}
+    | {".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".avi", ".flv", ".f4v", ".mpg", ".mpeg", ".vob"}
+    | {".ts", ".mts", ".m2ts", ".wmv", ".asf", ".ogv"}
 )
 
 

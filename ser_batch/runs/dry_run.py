@@ -2,9 +2,10 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, cycle
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +42,9 @@ class DryRun:
     audio_seconds: float
     sampled: bool  # only some of the headers were read
     jobs: int
+    passed_over: Counter[str] = field(
+        default_factory=Counter
+    )  # files of the directories that are no audio files
     probed: int = 0  # files that were annotated in the test
     probe_failed: int = 0
     times_real_time: float | None = None  # None: unknown
@@ -78,6 +82,7 @@ def estimate_run(paths: Iterable[str], folder: Path, options: Options, progress:
         audio_seconds=audio,
         sampled=len(sample) < work.files,
         jobs=jobs,
+        passed_over=plan.passed_over,
         probed=test.files,
         probe_failed=test.failed,
         times_real_time=test.speed,

@@ -29,7 +29,7 @@ def annotate_in_memory(
     began = time.time()
     bundle, settings = prepare(options, progress)
     plan = find_inputs(paths, options)
-    summary = Summary(Path(), root=redacted(plan.root))
+    summary = Summary(Path(), root=redacted(plan.root), passed_over=plan.passed_over)
     name = redacted if options.absolute else plan.name
     work = count_work(plan.pending(), plan.unreadable, 0, bundle.labels, name)
     journal = InMemoryJournal()

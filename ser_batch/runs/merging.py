@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -66,7 +67,8 @@ def merge(
     model, labels = runs[0]["model"], runs[0]["model"]["labels"]
     check_options(options, model)
     check_formats(options.formats)
-    summary = Summary(output, missing=len(missing))
+    passed_over = Counter(runs[0].get("passed_over", {}))  # the search of each shard finds all files
+    summary = Summary(output, missing=len(missing), passed_over=passed_over)
     with folder_errors(output):
         (output / ".journal").mkdir(parents=True, exist_ok=True)
         with locked(output / ".journal" / "lock"):

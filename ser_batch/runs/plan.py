@@ -6,6 +6,7 @@ import heapq
 import os
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -47,8 +48,9 @@ class Plan:
         self._urls = False
         self._files: list[bytes] = []  # path, NUL, size and mtime: they sort as the paths do
         self.unreadable: list[Unreadable] = []
+        self.passed_over: Counter[str] = Counter()
         arguments = self._arguments(paths)
-        for item in find(list(arguments) if holds else arguments, include, exclude):
+        for item in find(list(arguments) if holds else arguments, include, exclude, self.passed_over):
             self.n_found += 1
             if holds and not holds(self.name(item.path)):
                 continue

@@ -60,7 +60,7 @@ def run(
         output.create()
         with locked(output.lock):
             plan = find_inputs(paths, options, output)
-            summary.root = redacted(plan.root)
+            summary.root, summary.passed_over = redacted(plan.root), plan.passed_over
             if options.restart:
                 output.journal.unlink(missing_ok=True)
             fingerprint = run_json.fingerprint(settings, bundle, plan.root, asked)

@@ -96,6 +96,7 @@ def summary_fields(summary: Summary) -> dict[str, Any]:
         "worker_seconds": {stage: round(seconds, 3) for stage, seconds in summary.stages.items()},
         "exit_code": summary.exit_code,
         "stopped": summary.stopped,
+        "passed_over": dict(summary.passed_over.most_common()),
     }
 
 

@@ -14,6 +14,7 @@ from ser_batch.engine.limits import default_jobs
 from ser_batch.engine.result import Failure
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.inputs.find import find
+from ser_batch.inputs.passed_over import summary_line
 from ser_batch.inputs.paths import absolute
 from ser_batch.inputs.sources import Source
 from ser_batch.inputs.url import redacted
@@ -62,7 +63,10 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
 
     def sources() -> Iterator[Source]:
         for item in find(
-            map(absolute, paths) if options.absolute else paths, options.include, options.exclude
+            map(absolute, paths) if options.absolute else paths,
+            options.include,
+            options.exclude,
+            summary.passed_over,
         ):
             if isinstance(item, Source):
                 yield item
@@ -101,6 +105,8 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
         return Summary(summary.folder)
     if summary.failed > options.failures_allowed:
         raise SerBatchError(f"stopped: {summary.failed} failed, which is more than was allowed")
+    if summary.passed_over:
+        progress.warn(summary_line(summary.passed_over))
     return summary
 
 

@@ -31,6 +31,9 @@ class Summary:
     missing: int = 0  # shards that a merge went without
     report: Path | None = None
     url: str = ""  # where the folder was copied to
+    passed_over: Counter[str] = field(
+        default_factory=Counter
+    )  # files of the directories that are no audio files
     root: str = ""  # folder that the names in the tables are relative to
 
     def add_work(self, annotation: Annotation) -> None:

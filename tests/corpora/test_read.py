@@ -98,6 +98,7 @@ def test_a_clone_of_crema_d_gives_the_wavs_and_the_actors_sex_and_age(tmp_path: 
         "AudioMP3/1076_MTI_SAD_XX.mp3": "silent in the official release",
         "AudioWAV/1076_MTI_SAD_XX.wav": "silent in the official release",
         "AudioWAV/trailer.wav": "not a file name of CREMA-D",
+        "VideoFlash/1001_DFA_ANG_XX.flv": "another copy of the same recording is read",
     }
     (clone / "AudioWAV/1001_DFA_ANG_XX.wav").touch()
     (clip, *_) = read_corpus(clone / "AudioWAV").clips
