@@ -1,7 +1,7 @@
 """Labelled corpora: features, training, evaluation."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import fspath
 from pathlib import Path
@@ -19,6 +19,7 @@ def features(
     corpus: PathLike,
     output: PathLike | None = None,
     *,
+    labels: PathLike | Mapping[str, str] | None = None,
     denoise: str | None = None,
     jobs: int | None = None,
     progress: bool = False,
@@ -28,6 +29,7 @@ def features(
     Args:
         corpus: folder, CSV file, or a stored table, which is returned as it is.
         output: `.npz` file to store it in.
+        labels: as for `train`.
         denoise: noise reduction before the features: `off` (default), `gate` or `noisereduce`.
         jobs: processes; by default as many as the cores this process may use.
         progress: draw a bar on stderr, and print the clips that are left out.
@@ -35,7 +37,15 @@ def features(
     Raises:
         SerBatchError: no corpus, no recognisable label, or no clip that can be read.
     """
-    table = _table(corpus, denoise or "off", jobs, progress)
+    from ser_batch.corpora.joining import join
+    from ser_batch.corpora.mapping import read_mapping
+
+    mapping = read_mapping(labels)
+    table, notes = join(
+        [_table(corpus, mapping, denoise or "off", jobs, progress)], mapping, only_shared=False
+    )
+    if progress:
+        _say(notes)
     if output is not None:
         table.save(Path(output))
     return table
@@ -112,7 +122,7 @@ def train(
     test_noises = [read_noise(each) for each in options.test_noise]
     mapping = read_mapping(labels)
     denoise = denoise or (start.denoise if start else "off")
-    tables = [_table(corpus, denoise, jobs, progress) for corpus in listed(corpora)]
+    tables = [_table(corpus, mapping, denoise, jobs, progress) for corpus in listed(corpora)]
     table, notes = join(tables, mapping, only_shared=True)
     if progress:
         _say(notes)
@@ -175,7 +185,9 @@ def evaluate(
     bundle = load_bundle(model)
     noises = [read_noise(fspath(each)) for each in listed(noise)]
     mapping = bundle.mapping if labels is None else read_mapping(labels)
-    tables = [_table(corpus, denoise or bundle.denoise, jobs, progress) for corpus in listed(corpora)]
+    tables = [
+        _table(corpus, mapping, denoise or bundle.denoise, jobs, progress) for corpus in listed(corpora)
+    ]
     table, notes = join(tables, mapping, only_shared=False)
     if held_out:
         table = held_out_clips(bundle, table)
@@ -187,7 +199,9 @@ def evaluate(
     return evaluation
 
 
-def _table(corpus: PathLike, denoise: str, jobs: int | None, progress: bool) -> "FeatureTable":
+def _table(
+    corpus: PathLike, mapping: Mapping[str, str], denoise: str, jobs: int | None, progress: bool
+) -> "FeatureTable":
     """The feature table of a corpus, with the paths of its audio where it is not a stored table."""
     from tqdm.auto import tqdm
 
@@ -202,20 +216,15 @@ def _table(corpus: PathLike, denoise: str, jobs: int | None, progress: bool) -> 
     def bar(results: Any, total: int) -> Any:
         return tqdm(results, desc="features", total=total, unit="clip", disable=None if progress else True)
 
-    found = read_corpus(corpus)
+    found = read_corpus(corpus, mapping)
     table, failed = extract_table(found, denoise, jobs or default_jobs(), bar)
-    said = [f"left out: {path}: {reason}" for path, reason in [*found.skipped, *failed]]
-    if not found.speakers_known:
-        said.append(
-            f"{corpus}: speakers are not known, every clip counts as a speaker of its own: "
-            "figures on held-out clips say little about new speakers"
-        )
     if progress:
-        _say(said)
+        _say(f"left out: {path}: {reason}" for path, reason in [*found.skipped, *failed])
+        _say(f"{fspath(corpus)}: {note}" for note in found.notes)
     paths = {clip.name: clip.path for clip in found.clips}
     return replace(table, paths=[paths[name] for name in table.names])
 
 
-def _say(lines: list[str]) -> None:
+def _say(lines: Iterable[str]) -> None:
     for line in lines:
         print(line, file=sys.stderr)

@@ -1,5 +1,6 @@
 """Exploration of a labelled corpus: a page with tables, pictures and sounds."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,9 @@ def explore(
     if Path(corpus).suffix == ".npz":
         table, _ = join([FeatureTable.load(Path(corpus))], mapping, only_shared=False)
         return write_page(from_features(table), Path(output), seed)
-    found = apply_mapping(read_corpus(corpus), mapping)
+    found = apply_mapping(read_corpus(corpus, mapping), mapping)
+    if progress:
+        print(*(f"{corpus}: {note}" for note in found.notes), sep="\n", file=sys.stderr)
     paths = [clip.path for clip in found.clips]
     measure = quality.measure if check else quality.from_header
 

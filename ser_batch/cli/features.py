@@ -1,6 +1,7 @@
 """Command `ser-batch features`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,10 +18,11 @@ from ser_batch.cli import shared
     metavar="TABLE.npz",
     help="File to write the table to.",
 )
+@shared.labels
 @shared.denoise
 @shared.jobs
 @shared.quiet
-def command(corpus: str, output: Path, denoise: str | None, jobs: int | None, quiet: bool) -> None:
+def command(corpus: str, output: Path, quiet: bool, **options: Any) -> None:
     """Compute the feature table of CORPUS: what `train` and `evaluate` would compute anew each time.
 
     CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder an emotion, or a
@@ -28,5 +30,5 @@ def command(corpus: str, output: Path, denoise: str | None, jobs: int | None, qu
     """
     import ser_batch
 
-    table = ser_batch.features(corpus, output, denoise=denoise, jobs=jobs, progress=not quiet)
+    table = ser_batch.features(corpus, output, progress=not quiet, **options)
     click.echo(f"{len(table):,} clips of {len(set(table.speakers)):,} speakers in {output}", err=True)

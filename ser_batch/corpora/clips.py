@@ -26,6 +26,9 @@ SYNONYMS = {
 _LABEL_OF = {word: label for label, words in SYNONYMS.items() for word in words}
 
 
+SPEAKERS_UNKNOWN = "so each clip counts as a speaker: figures on held-out clips say little about new speakers"
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A recording of one speaker with one intended emotion.

@@ -6,7 +6,7 @@ in lower case. Without a speaker, each file counts as a speaker of its own.
 
 from pathlib import Path
 
-from ser_batch.corpora.clips import Clip, Corpus, canonical, name_in, plain
+from ser_batch.corpora.clips import SPEAKERS_UNKNOWN, Clip, Corpus, canonical, name_in, plain
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.lists import located, read_table
 
@@ -42,4 +42,5 @@ def read(path: str) -> Corpus:
         else:
             clips[name] = Clip(source, name, emotion, spoken_by or name, attributes)
             speakers_known = speakers_known and bool(spoken_by)
-    return Corpus(Path(path).stem, list(clips.values()), skipped, speakers_known)
+    notes = [] if speakers_known else [f"speakers: not known, {SPEAKERS_UNKNOWN}; add a column speaker"]
+    return Corpus(Path(path).stem, list(clips.values()), skipped, speakers_known, notes)

@@ -12,14 +12,14 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from statistics import mean
 
-from ser_batch.corpora.clips import Clip, Corpus, canonical, name_in, plain
+from ser_batch.corpora.clips import SPEAKERS_UNKNOWN, Clip, Corpus, canonical, name_in, plain
 
 # Folders of a ready-made split are no speakers.
 _SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"})
 _SPEAKER = re.compile("speaker|spk|subject|actor|participant|person", re.IGNORECASE)
 _NO_SPEAKER = re.compile("sentence|session|take|text|utterance|phrase|repetition|version|part", re.IGNORECASE)
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-_BY_LIST = "if that is wrong, give a CSV with the columns file,label,speaker"
+_BY_LIST = "to state them, give a CSV with the columns file,label,speaker"
 LISTED = 10
 
 Folder = tuple[int, str]  # depth below the corpus, and name
@@ -77,9 +77,9 @@ def _speakers(
                 map(bool, map(_NO_SPEAKER.match, emotions))
             )
             above = all(each[level][0] == level for each in folders)  # the folders of emotions
-            levels.append((mean(emotions.values()), hint / len(emotions), above, len(emotions), level))
+            levels.append((mean(emotions.values()), hint, above, len(emotions), level))
     if levels:
-        enough = 0.9 * max(levels)[0]
+        enough = 0.8 * max(levels)[0]
         rivals = [each[1:] for each in levels if each[0] >= enough]
         hint, above, number, level = max(rivals)
         values = [each[level][1] for each in folders]
@@ -97,7 +97,7 @@ def _speakers(
     if "" not in emotions and len(emotions) > 1 and min(emotions.values()) > 1:
         note = f"speakers: the file names before the first _ or -, {len(emotions):,} of them: a guess; {_BY_LIST}"
         return values, note
-    return [], f"speakers: not known, so each clip counts as one; {_BY_LIST}"
+    return [], f"speakers: not known, {SPEAKERS_UNKNOWN}; {_BY_LIST}"
 
 
 def _emotions(speakers: Sequence[str], labels: Sequence[str]) -> dict[str, int]:

@@ -76,11 +76,7 @@ def _remarks(table: ClipTable) -> Iterator[str]:
     elif long := int((table.readable["duration"] > WINDOW_SECONDS).sum()):
         clips = _counted(long, "clip is", "clips are")
         yield f"{clips} longer than 3.0 s: training uses only the first 3.0 s of a clip."
-    if not table.corpus.speakers_known:
-        yield (
-            "The speakers are not known, so every clip counts as a speaker of its own: "
-            "figures on held-out clips would say little about new speakers."
-        )
+    yield from map(_text, table.corpus.notes)
     for name, counts in table.counts.items():
         if name in ("label", "speaker") or len(counts) > plots.MOST_BARS:
             continue

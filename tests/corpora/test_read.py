@@ -1,5 +1,6 @@
 """Labelled corpora: what they are recognised as, what each name says, and what is wrong with the rest."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -227,6 +228,72 @@ def test_speakers_of_a_folder_per_emotion(tmp_path: Path, layout: str) -> None:
     assert Counter(clip.label for clip in corpus.clips) == {"happy": 2, "sad": 2, "fear": 2}
 
 
+EMOTIONS = ("anger", "fear", "sadness")
+
+
+@pytest.mark.parametrize(
+    ("layout", "speakers", "note"),
+    [
+        ("subject {s}/{e}/sentence {n}/x.wav", 3, "speakers: the first folder level, 3 of them"),
+        ("{e}/s{s}/sentence {n}/x.wav", 3, "speakers: the second folder level, 3 of them"),
+        ("session {n}/{e}/subject {s}/x.wav", 3, "speakers: the third folder level, 3 of them"),
+        ("women/s{s}/{e}/{n}.wav", 3, "speakers: the second folder level, 3 of them"),
+        ("take {n}/s{s}/{e}/x.wav", 3, "speakers: the second folder level, 3 of them"),
+        ("train/s{s}/{e}/{n}.wav", 3, "speakers: the second folder level, 3 of them"),
+        ("group {n}/s{s}/{e}/x.wav", 5, "speakers: the first folder level, 5 of them: a guess; "),
+        ("{e}/s{s}_{n}.wav", 3, "speakers: the file names before the first _ or -, 3 of them: a guess; "),
+        ("{e}/{s}{n}.wav", 45, "speakers: not known, so each clip counts as a speaker"),
+    ],
+)
+def test_how_speakers_are_inferred_is_said(tmp_path: Path, layout: str, speakers: int, note: str) -> None:
+    for s in range(3):
+        plant(tmp_path, *(layout.format(s=s, e=e, n=n) for e in EMOTIONS for n in range(5)))
+    corpus = read_corpus(tmp_path)
+    assert len({clip.speaker for clip in corpus.clips}) == speakers
+    (said,) = corpus.notes
+    assert said.startswith(note)
+    assert said == note or note.endswith("; ") or speakers == 45
+
+
+def test_a_speaker_without_some_emotions_is_still_one(tmp_path: Path) -> None:
+    """Sentences hold all emotions, and one subject lacks most of them: that must not make the sentences speakers."""
+    for subject in range(6):
+        emotions = EMOTIONS if subject else EMOTIONS[:1]
+        plant(tmp_path, *(f"subject {subject}/{e}/sentence {n}/x.wav" for e in emotions for n in range(5)))
+    corpus = read_corpus(tmp_path)
+    assert {clip.speaker for clip in corpus.clips} == {f"subject {subject}" for subject in range(6)}
+    assert corpus.notes[0].startswith("speakers: the first folder level, 6 of them: a guess; ")
+
+
+def test_folders_in_another_language_are_named_or_mapped(tmp_path: Path) -> None:
+    plant(
+        tmp_path,
+        *(f"{folder}/{n}.wav" for folder in ("Freude", "Trauer", "Wut", "Neutral") for n in range(3)),
+    )
+    with pytest.raises(
+        SerBatchError, match=r"9 files lie in folders .* no emotion I know: Freude, Trauer, Wut; use"
+    ):
+        read_corpus(tmp_path)
+    assert {clip.label for clip in read_corpus(tmp_path, {"freude", "wut"}).clips} == {
+        "freude",
+        "wut",
+        "neutral",
+    }
+    shutil.rmtree(tmp_path / "Neutral")
+    with pytest.raises(SerBatchError, match=r"no recognisable label on 9 audio files .*Freude, Trauer, Wut"):
+        read_corpus(tmp_path)
+
+
+def test_files_of_macos_are_passed_over(tmp_path: Path) -> None:
+    plant(tmp_path, "03-01-03-01-01-01-05.wav", "03-01-04-01-01-01-05.wav", "list.txt")
+    for name in ("._03-01-03-01-01-01-05.wav", "._03-01-04-01-01-01-05.wav", "__MACOSX/._x.wav"):
+        plant(tmp_path, name)
+        (tmp_path / name).write_bytes(bytes.fromhex("00051607"))
+    corpus = read_corpus(tmp_path)
+    assert (corpus.name, len(corpus.clips), corpus.skipped) == ("RAVDESS", 2, [])
+    assert corpus.notes == ["4 files passed over: ._* of macOS (3), .txt (1)"]
+
+
 @pytest.mark.parametrize(
     "names",
     [
@@ -352,7 +419,7 @@ def test_what_is_wrong_with_a_csv(tmp_path: Path, text: str, complaint: str) -> 
     ("names", "complaint"),
     [
         ((), "no audio file"),
-        (("notes.txt",), "no audio file"),
+        (("notes.txt",), r"no audio file in it \(1 file passed over: .txt \(1\)\)"),
         (("a.wav", "b.wav"), "no recognisable label on 2 audio files"),
         (("1001_DFA_ANG_XX.wav", "1002_DFA_ANG_XX.wav"), "all 2 clips are labelled angry"),
         (("fear/a.wav", "anxiety/b.wav"), "all 2 clips are labelled fear"),

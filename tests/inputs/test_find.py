@@ -4,6 +4,7 @@ import inspect
 import os
 import socket
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_batch.inputs.find import find
+from ser_batch.inputs.passed_over import count_suffix, summary_line
 from ser_batch.inputs.paths import relative
 from ser_batch.inputs.sources import Source, Unreadable
 from ser_batch.inputs.suffixes import AUDIO_SUFFIXES, EXTRA_SUFFIXES
@@ -110,6 +112,49 @@ def test_hard_links_are_two_files(tmp_path: Path) -> None:
     plant(tmp_path, "a.wav")
     os.link(tmp_path / "a.wav", tmp_path / "b.wav")
     assert keys(tmp_path) == ["a.wav", "b.wav"]
+
+
+def test_other_files_of_directories_are_counted_by_suffix(tmp_path: Path) -> None:
+    plant(
+        tmp_path,
+        "a.wav",
+        "b.XYZ",
+        "sub/c.xyz",
+        "sub/README",
+        "notes.txt",
+        ".hidden.txt",
+        "sub/d.2026-01-01 12 h",
+    )
+    counts: Counter[str] = Counter()
+    list(find([tmp_path, tmp_path / "notes.txt"], passed_over=counts))
+    assert counts == {".xyz": 2, "no suffix": 1, ".txt": 1, "other suffixes": 1}
+    assert summary_line(counts).startswith("5 files passed over: .xyz (2), ")
+    counts.clear()
+    list(find([tmp_path], include=["*.wav", "*.xyz"], exclude=["sub"], passed_over=counts))
+    assert summary_line(counts) == ""  # .XYZ is no .xyz for a glob
+    list(find([tmp_path], include=["*.txt"], passed_over=counts))
+    assert summary_line(counts) == "1 file passed over: .txt (1)"
+
+
+def test_the_counts_stay_small_whatever_the_suffixes() -> None:
+    counts: Counter[str] = Counter()
+    for number in range(5_000):
+        count_suffix(counts, f"recording.{number}")
+    assert counts["other suffixes"] == 4_000
+    assert len(counts) == 1_001
+    assert len(summary_line(counts)) < 200
+
+
+def test_apple_double_files_are_passed_over_by_their_content(tmp_path: Path) -> None:
+    plant(tmp_path, "a.wav", "._b.wav", "__MACOSX/c.wav", "x/__MACOSX/._d.wav", "._e.wav", "._notes.txt")
+    (tmp_path / "._e.wav").write_bytes(bytes.fromhex("0005160700020000") + b"Mac OS X")
+    os.mkfifo(tmp_path / "._pipe.wav")
+    counts: Counter[str] = Counter()
+    found = list(find([tmp_path], passed_over=counts))
+    assert [os.path.basename(item.path) for item in found] == ["._b.wav", "._pipe.wav", "a.wav"]
+    assert summary_line(counts) == "3 files passed over: ._* of macOS (3)"
+    (named,) = find([tmp_path / "._e.wav"])
+    assert isinstance(named, Source)
 
 
 def test_links_to_directories_are_followed_and_loops_end(tmp_path: Path) -> None:
