@@ -32,9 +32,9 @@ def finished(summary: Summary, bars: bool) -> Iterator[Line]:
     place = summary.url or summary.folder
     if summary.failed:
         yield f"{summary.failed:,} failed: see {place}/failures.csv", BAD
-    yield f"tables in {place}", GOOD
     if summary.passed_over:
-        yield summary_line(summary.passed_over), NOTE
+        yield summary_line(summary.passed_over), PLAIN
+    yield f"tables in {place}", GOOD
     if summary.report:
         yield f"report in {summary.report}", GOOD
 
@@ -68,8 +68,6 @@ def planned(plan: DryRun, output: str) -> Iterator[Line]:
     if plan.unreadable:
         more = ", …" if len(plan.unreadable) > 3 else ""
         yield f"{len(plan.unreadable):,} cannot be read: {', '.join(plan.unreadable[:3])}{more}", BAD
-    if plan.passed_over:
-        yield summary_line(plan.passed_over), NOTE
     if plan.files:
         basis = "a sample of their headers" if plan.sampled else "their headers"
         yield f"about {duration(plan.audio_seconds)} of audio, by {basis}", PLAIN
@@ -78,6 +76,8 @@ def planned(plan: DryRun, output: str) -> Iterator[Line]:
     if plan.seconds is not None:
         speed = f"{plan.times_real_time:,.0f}× real time on {count(plan.probed, 'file')} that were tried"
         yield f"about {duration(plan.seconds)} with {count(plan.jobs, 'process', 'es')} here, {speed}", PLAIN
+    if plan.passed_over:
+        yield summary_line(plan.passed_over), PLAIN
     yield f"nothing was written; the tables would be in {output}", GOOD
 
 

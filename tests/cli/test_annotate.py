@@ -10,6 +10,7 @@ import pandas
 import pytest
 import soundfile
 
+import ser_batch
 from tests.running import annotate, rows, tables
 
 
@@ -258,3 +259,24 @@ def test_a_profile_shares_the_workers_time_among_the_stages(samples, tmp_path):
     assert all(spent[stage] > 0 for stage in ("decode", "denoise", "features", "network"))
     again = annotate(samples / "meeting", "-o", tmp_path / "out", "--profile", "--denoise", "-q")
     assert "nothing was annotated" in again.stderr
+
+
+def test_files_that_are_passed_over_are_counted_in_every_kind_of_run(samples, tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(samples / "diary", folder)
+    for name in ("film.xyz", "more.XYZ", "notes.txt", "._pause.wav"):
+        (folder / name).write_bytes(bytes.fromhex("00051607"))
+    line = "4 files passed over: .xyz (2), "
+    done = annotate(folder, "-o", tmp_path / "out")
+    assert done.returncode == 0
+    assert line in done.stderr
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert run["passed_over"] == {".xyz": 2, ".txt": 1, "._* of macOS": 1}
+    assert line in annotate(folder, "-o", "-").stderr
+    assert line in annotate(folder, "-o", tmp_path / "none", "--dry-run").stderr
+    for part in ("1/2", "2/2"):
+        annotate(folder, "-o", tmp_path / "parts", "--shard", part)
+    merged = ser_batch.merge(tmp_path / "parts")
+    assert merged.passed_over == run["passed_over"]
+    events = annotate(folder, "-o", tmp_path / "out", "--log-json").stderr.splitlines()
+    assert json.loads(events[-1])["passed_over"] == run["passed_over"]

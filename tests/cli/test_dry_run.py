@@ -33,7 +33,8 @@ def test_it_tells_what_would_be_done_and_writes_nothing(samples, tmp_path):
     assert re.fullmatch(
         r"about .+ with \d+ process(es)? here, .+× real time on \d+ files? that were tried", said[3]
     )
-    assert said[4] == f"nothing was written; the tables would be in {tmp_path / 'empty' / 'out'}"
+    assert said[4] == "2 files passed over: .md (1), .py (1)"
+    assert said[5] == f"nothing was written; the tables would be in {tmp_path / 'empty' / 'out'}"
     assert os.listdir(tmp_path / "empty") == []
 
 
