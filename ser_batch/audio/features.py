@@ -52,6 +52,7 @@ def log_mel(samples: Array, denoise: str = "off", lap: Callable[[str], None] = l
     Returns:
         float32 `[..., 188, 128]`: frames × mel bands, low bands first. A window of zeros is -80 throughout.
     """
+    samples = samples - _offset(samples)
     if denoise == "noisereduce":
         samples = gates.noisereduce_samples(samples, SAMPLE_RATE)
         lap("denoise")
@@ -72,6 +73,19 @@ def log_mel(samples: Array, denoise: str = "off", lap: Callable[[str], None] = l
     mel *= np.float32(10 / np.log(10))
     lap("features")
     return bands
+
+
+def _offset(samples: Array) -> Array:
+    """Constant offset (DC) of a window, `[..., 1]`: the median of the means of its blocks of 256 samples.
+
+    An offset would become the loudest cell, to which all levels are relative. The mean of the window would be moved by
+    the asymmetry of the speech, and subtracting it would add an offset to the pauses.
+    """
+    whole = samples.shape[-1] // HOP * HOP
+    if not whole:
+        return samples.mean(axis=-1, keepdims=True)
+    blocks = samples[..., :whole].reshape(*samples.shape[:-1], -1, HOP)
+    return np.median(blocks.mean(axis=-1), axis=-1, keepdims=True)
 
 
 def power_spectrogram(samples: Array, n_frames: int = N_FRAMES) -> Array:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection, wait
+from multiprocessing.spawn import get_executable
 
 from ser_batch.engine import processes
 from ser_batch.engine.job import Settings
@@ -222,7 +223,10 @@ class _WorkerProcess:
         Sets `end` if the process has ended.
         """
         if not has_message:
-            self.end = Failure("worker", "Timeout", "took too long: raise --timeout if the file is sound")
+            message = "took too long: raise --timeout if the file is sound"
+            if not self.started:
+                message = f"not ready after {START_SECONDS:.0f} s: the disk or the machine is too busy"
+            self.end = Failure("worker", "Timeout", message)
             self.kill()
             return None
         try:
@@ -254,6 +258,10 @@ class _WorkerProcess:
         if code == processes.OUT_OF_MEMORY:
             return Failure("worker", "Memory", "took more than 1 GB of memory: the file is damaged")
         cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        if not self.started:
+            python = os.fsdecode(get_executable())
+            message = f"{python} ended with {cause}: try `{python} -c 'import ser_batch'`"
+            return Failure("worker", "Start", message)
         message = f"the process that read it died ({cause}): the file is damaged, or memory ran out"
         return Failure("worker", "Crash", message)
 

@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from multiprocessing.process import BaseProcess, parent_process
+from multiprocessing.process import BaseProcess, current_process, parent_process
 from pathlib import Path
 from typing import Any, TypeVar
+
+from ser_batch.errors import SerBatchError
 
 SPAWN = multiprocessing.get_context("spawn")  # a forked TensorFlow hangs
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -36,20 +38,37 @@ def child_environment(*blocked: signal.Signals) -> Iterator[None]:
     """Start child processes inside this context: with one numerical thread each, and without the blocked signals.
 
     A terminal sends Ctrl-C, and a scheduler SIGTERM, to the whole process group; only the parent shall act on it.
-    The children do not import the parent's main script, so it needs no `if __name__ == "__main__":`.
+    The children do not import the parent's main script, so it needs no `if __name__ == "__main__":`. The parent may be
+    daemonic, as in Celery and `multiprocessing.Pool`: its children end with it all the same (`exit_with_parent`).
+
+    Raises:
+        SerBatchError: the current folder does not exist.
     """
+    check_current_folder()
     main = vars(sys.modules["__main__"])
     script: dict[str, Any] = {name: main.pop(name) for name in ("__spec__", "__file__") if name in main}
     main["__spec__"] = None
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
+    config = current_process()._config  # type: ignore[attr-defined]
+    daemonic = config.pop("daemon", None)  # else `multiprocessing` refuses to start children
     try:
         with _blocked(blocked):
             yield
     finally:
+        if daemonic is not None:
+            config["daemon"] = daemonic
         main.update(script)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def check_current_folder() -> None:
+    """Raise SerBatchError if the current folder does not exist: no process can start in it."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise SerBatchError("the current folder has been deleted: change to one that exists (cd)") from None
 
 
 @contextmanager

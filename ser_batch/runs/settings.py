@@ -2,6 +2,7 @@
 
 from ser_batch.audio.denoise import ENGINES
 from ser_batch.audio.front_end import WINDOW_SECONDS
+from ser_batch.engine import processes
 from ser_batch.engine.job import Options, Settings
 from ser_batch.errors import UsageError
 from ser_batch.model.bundle import Bundle, load_bundle
@@ -16,8 +17,9 @@ def prepare(options: Options, progress: Progress) -> tuple[Bundle, Settings]:
 
     Raises:
         UsageError: an unknown model or format, or invalid options.
-        SerBatchError: the model is broken.
+        SerBatchError: the model is broken, or the current folder does not exist.
     """
+    processes.check_current_folder()
     check_formats(options.formats)
     bundle = load_bundle(options.model)
     settings = resolve_settings(options, bundle)

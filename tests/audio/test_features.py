@@ -10,7 +10,8 @@ from ser_batch.audio.windows import load
 
 
 def librosa_log_mel(samples):
-    padded = np.pad(samples, (0, front_end.WINDOW_SAMPLES - len(samples)))
+    blocks = np.reshape(samples[: len(samples) // 256 * 256], (-1, 256))
+    padded = np.pad(samples - np.median(blocks.mean(axis=1)), (0, front_end.WINDOW_SAMPLES - len(samples)))
     mel = librosa.feature.melspectrogram(
         y=padded, sr=16_000, n_fft=1024, hop_length=256, n_mels=128, power=2.0
     )
@@ -74,6 +75,17 @@ def test_level_plays_no_role(gain_db, denoise):
     noise = np.random.default_rng(1).normal(0, 0.1, 30_000).astype(np.float32)
     scaled = noise * np.float32(10 ** (gain_db / 20))
     np.testing.assert_allclose(features.log_mel(scaled, denoise), features.log_mel(noise, denoise), atol=1e-3)
+
+
+@pytest.mark.parametrize("denoise", ["off", "gate", "noisereduce"])
+@pytest.mark.parametrize("n_samples", [48_000, 20_000])
+def test_a_constant_offset_plays_no_role(samples, denoise, n_samples):
+    audio = speech(samples)[0][:n_samples]
+    expected = features.log_mel(audio, denoise)
+    for offset in (0.01, -0.1, 0.9):
+        np.testing.assert_allclose(features.log_mel(audio + np.float32(offset), denoise), expected, atol=0.1)
+    padding = features.true_frames(n_samples) + 2
+    assert (expected[padding:] == front_end.FLOOR_DB).all()
 
 
 def test_mel_filters_equal_librosa():

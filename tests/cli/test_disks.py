@@ -9,6 +9,7 @@ import pytest
 
 from tests.running import (
     FAULTS,
+    ROOT,
     SER_BATCH,
     TABLES,
     annotate,
@@ -167,6 +168,20 @@ def test_a_folder_that_goes_away(samples, tmp_path, blow):
         resumed = annotate(audio, "-o", out)
         assert resumed.returncode == 0
         assert "done before" in resumed.stderr
+
+
+def test_a_current_folder_that_was_deleted_is_said_at_once(samples, tmp_path):
+    script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
+    command = [*SER_BATCH, "annotate", str(samples / "meeting"), "-o", str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", str(tmp_path / "gone"), *command],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the current folder has been deleted: change to one that exists (cd)\n"
 
 
 def test_a_log_on_a_full_disk_stops_nothing(samples, tmp_path):

@@ -120,6 +120,16 @@ def test_before_the_first_file_there_is_nothing_to_finish(tmp_path, blow):
     assert "run the same command again" in said
 
 
+def test_ctrl_c_while_the_command_is_imported_shows_no_traceback(tmp_path):
+    """A module that hangs while it is imported stands for a slow disk."""
+    (tmp_path / "click.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    running = started("-", env=environment, stdout=subprocess.PIPE)
+    assert running.stdout.readline() == "importing\n"
+    running.send_signal(signal.SIGINT)
+    assert end_of(running) == (130, "")
+
+
 def test_while_tables_are_written_the_journal_is_whole(samples, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

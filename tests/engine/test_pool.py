@@ -1,10 +1,12 @@
 import multiprocessing
+import multiprocessing.spawn
 import os
 import shutil
 import signal
 import threading
 import time
 from contextlib import closing
+from multiprocessing import resource_tracker
 
 import pytest
 import soundfile
@@ -169,6 +171,13 @@ def test_a_worker_that_cannot_be_replaced_at_once_is_replaced_later(clips, setti
 def test_a_broken_model_is_said_once(clips, tmp_path):
     with pytest.raises(SerBatchError, match="workers cannot start"):
         annotate(clips, Settings(str(tmp_path), 3.0, 1.5, "off"))
+
+
+def test_a_python_that_cannot_start_is_said(clips, settings, monkeypatch):
+    resource_tracker.ensure_running()  # a Python process, too
+    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", b"/bin/false")
+    with pytest.raises(SerBatchError, match=r"workers cannot start: /bin/false ended with exit code 1: try"):
+        annotate(clips, settings)
 
 
 def test_no_process_is_left(clips, settings):
