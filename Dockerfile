@@ -5,9 +5,11 @@ COPY . .
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.12-slim
+# annotates; to train as well: docker build --build-arg EXTRAS=av,parquet,train
+ARG EXTRAS=av,parquet
 # the models are in the wheel; every library that decodes audio is in its dependencies
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-cache-dir "$(ls /wheels/*.whl)[av,parquet]" \
+    pip install --no-cache-dir "$(ls /wheels/*.whl)[$EXTRAS]" \
     && useradd --create-home --uid 1000 annotator
 USER 1000
 WORKDIR /data

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_batch.api.paths import PathLike, listed
+from ser_batch.extras import require
 
 if TYPE_CHECKING:
     from ser_batch.corpora.feature_table import FeatureTable
@@ -102,6 +103,7 @@ def train(
         UsageError: no such recipe, key or model.
         SerBatchError: no corpus, too few labels or speakers, or a folder that cannot be written.
     """
+    require("train", "train")
     from ser_batch.audio.noise import read_noise
     from ser_batch.corpora.joining import join
     from ser_batch.corpora.mapping import read_mapping
@@ -176,6 +178,8 @@ def evaluate(
     Raises:
         SerBatchError: no corpus, no such model, or no label that both have.
     """
+    if output is not None:
+        require("evaluate with a folder for pictures", "explore")
     from ser_batch.audio.noise import read_noise
     from ser_batch.corpora.joining import join
     from ser_batch.corpora.mapping import read_mapping
@@ -203,6 +207,8 @@ def _table(
     corpus: PathLike, mapping: Mapping[str, str], denoise: str, jobs: int | None, progress: bool
 ) -> "FeatureTable":
     """The feature table of a corpus, with the paths of its audio where it is not a stored table."""
+    if denoise == "noisereduce":
+        require("denoise noisereduce", "noisereduce")
     from tqdm.auto import tqdm
 
     from ser_batch.corpora.feature_table import FeatureTable

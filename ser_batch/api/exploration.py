@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_batch.api.paths import PathLike
+from ser_batch.extras import require
 
 
 def explore(
@@ -35,6 +36,7 @@ def explore(
     Raises:
         SerBatchError: no corpus, no recognisable label, or a folder that cannot be written.
     """
+    require("explore", "explore")
     from tqdm.auto import tqdm
 
     from ser_batch.audio import quality

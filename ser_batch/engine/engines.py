@@ -6,7 +6,6 @@ from functools import partial
 from ser_batch.engine import pool
 from ser_batch.engine.job import Options, Settings
 from ser_batch.engine.result import Outcome
-from ser_batch.errors import UsageError
 from ser_batch.inputs.sources import Source
 
 Engine = Callable[
@@ -16,15 +15,9 @@ Engine = Callable[
 
 
 def select_engine(options: Options) -> Engine:
-    """Return the engine for the options; its arguments are those of `ser_batch.engine.pool.annotate`.
-
-    Raises:
-        UsageError: Ray is not installed.
-    """
+    """Return the engine for the options; its arguments are those of `ser_batch.engine.pool.annotate`."""
     if options.ray is None:
         return pool.annotate
-    try:
-        from ser_batch.engine.ray import engine
-    except ModuleNotFoundError as error:
-        raise UsageError(f"--ray: Ray is not installed ({error}): pip install 'ser-batch[ray]'") from error
+    from ser_batch.engine.ray import engine
+
     return partial(engine.annotate, options)

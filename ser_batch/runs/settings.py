@@ -5,6 +5,7 @@ from ser_batch.audio.front_end import WINDOW_SECONDS
 from ser_batch.engine import processes
 from ser_batch.engine.job import Options, Settings
 from ser_batch.errors import UsageError
+from ser_batch.extras import require
 from ser_batch.model.bundle import Bundle, load_bundle
 from ser_batch.runs.adapting import check_options
 from ser_batch.runs.progress import Progress
@@ -21,6 +22,8 @@ def prepare(options: Options, progress: Progress) -> tuple[Bundle, Settings]:
     """
     processes.check_current_folder()
     check_formats(options.formats)
+    if options.ray is not None:
+        require("--ray", "ray")
     bundle = load_bundle(options.model)
     settings = resolve_settings(options, bundle)
     check_options(options, model_record(bundle))
@@ -44,4 +47,6 @@ def resolve_settings(options: Options, bundle: Bundle) -> Settings:
     denoise = options.denoise or bundle.denoise
     if denoise not in ENGINES:
         raise UsageError(f"unknown denoise engine {denoise!r}: choose from {', '.join(ENGINES)}")
+    if denoise == "noisereduce":
+        require("denoise noisereduce", "noisereduce")
     return Settings(str(bundle.path), options.window, options.hop, denoise)

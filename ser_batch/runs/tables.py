@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ser_batch.engine.job import Options
 from ser_batch.engine.result import Annotation, Failure, Outcome
 from ser_batch.errors import UsageError
+from ser_batch.extras import EXTRAS, require
 from ser_batch.output.csv_table import CsvTable
 from ser_batch.output.formats import FORMATS, Writer, maker
 from ser_batch.output.schema import FAILURE_COLUMNS, SILENT, FileRow, Schema
@@ -23,12 +24,8 @@ def check_formats(formats: Iterable[str]) -> None:
     for kind in formats:
         if kind not in FORMATS:
             raise UsageError(f"unknown format {kind!r}: choose from {', '.join(FORMATS)}")
-        try:
-            maker(kind)
-        except ModuleNotFoundError as error:
-            raise UsageError(
-                f"the format {kind} needs {error.name}: pip install 'ser-batch[{kind}]'"
-            ) from error
+        if kind in EXTRAS:
+            require(f"--format {kind}", kind)
 
 
 def write_tables(

@@ -95,16 +95,6 @@ def test_an_unknown_format_is_refused_before_the_work(samples, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_without_pyarrow_the_extra_is_named_before_the_work(samples, tmp_path):
-    (tmp_path / "pyarrow.py").write_text(
-        "raise ModuleNotFoundError(\"No module named 'pyarrow'\", name='pyarrow')"
-    )
-    done = annotate(samples, "-o", tmp_path / "out", "-f", "parquet", env={"PYTHONPATH": str(tmp_path)})
-    assert done.returncode == 2
-    assert "pip install 'ser-batch[parquet]'" in done.stderr
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.slow
 def test_a_file_that_is_gone_leaves_no_orphan(samples, tmp_path):
     shutil.copytree(samples / "diary", tmp_path / "in")
