@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ser_batch.runs.progress import Progress
     from ser_batch.runs.summary import Summary
 
-FOLDER_OPTIONS = {"formats", "restart", "retry_failed", "shard", "work_dir"}
+FOLDER_OPTIONS = {"formats", "restart", "retry_failed", "shard", "work_dir", "any_root"}
 
 
 def annotate(

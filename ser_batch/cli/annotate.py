@@ -82,6 +82,13 @@ from ser_batch.cli.config import configurable
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders that match; repeatable.")
 @click.option("--absolute", is_flag=True, help="Absolute paths in the tables.")
 @click.option(
+    "--root",
+    type=click.Path(),
+    metavar="DIR",
+    help="Folder that the names in the tables are relative to; a run resumes from wherever it was before.",
+)
+@click.option("--any-root", is_flag=True, help="Resume although the recordings are at another path now.")
+@click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=60.0,

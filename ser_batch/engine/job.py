@@ -35,12 +35,19 @@ class Options:
     merge_consecutive: bool = False
     min_confidence: float = 0.0
     top_k: int = 1
+    root: str | None = None  # folder that the names are relative to
+    any_root: bool = False  # resume although the recordings are at another path now
     adapt: bool = False
     adapt_by: str | None = (
         None  # levels of folders, or a pattern of folders, that are adapted each for itself
     )
     expect: str | None = None  # LABEL=SHARE,…
     calibration: str | None = None  # file, or a folder that holds it
+
+    @property
+    def moved(self) -> bool:
+        """Whether a run may resume although the root has changed."""
+        return self.any_root or self.root is not None
 
     @property
     def failures_allowed(self) -> float:

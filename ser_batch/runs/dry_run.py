@@ -62,7 +62,8 @@ def estimate_run(paths: Iterable[str], folder: Path, options: Options, progress:
     plan = find_inputs(paths, options, output)
     done = 0
     if not options.restart:
-        journal = read_journal(output.journal, run_json.fingerprint(settings, bundle, plan.root))
+        fingerprint = run_json.fingerprint(settings, bundle, plan.root)
+        journal = read_journal(output.journal, fingerprint, options.moved)
         done = plan.resume(journal, options.retry_failed)
     work = count_work(plan.pending(), plan.unreadable, done, bundle.labels, plan.name)
 

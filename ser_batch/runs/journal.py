@@ -31,8 +31,8 @@ FIELDS = {
 class Journal:
     """A journal on disk, open for reading and appending."""
 
-    def __init__(self, path: Path, fingerprint: dict[str, Any]):
-        """Open the journal at `path`, or create it.
+    def __init__(self, path: Path, fingerprint: dict[str, Any], any_root: bool = False):
+        """Open the journal at `path`, or create it; with `any_root` it may have another root.
 
         Raises:
             SerBatchError: it has another fingerprint, or is no journal.
@@ -45,12 +45,12 @@ class Journal:
         self._sync_due = 0.0
         try:
             self._reader = path.open("rb")
-            self._begin(fingerprint)
+            self._begin(fingerprint, any_root)
         except BaseException:
             self._file.close()
             raise
 
-    def _begin(self, fingerprint: dict[str, Any]) -> None:
+    def _begin(self, fingerprint: dict[str, Any], any_root: bool) -> None:
         first = self._reader.readline()
         if len(first) == self._end and _parse(first) is None:  # new, or cut short before its first result
             self._file.truncate(0)
@@ -59,7 +59,7 @@ class Journal:
             with suppress(OSError):  # not every file system can
                 _sync_folder(self._path.parent)
         else:
-            _check(self._path, _parse(first), fingerprint)
+            _check(self._path, _parse(first), fingerprint, any_root)
             self._reader.seek(self._end - 1)
             if self._reader.read(1) != b"\n":
                 self._write_bytes(b"\n")
@@ -159,7 +159,9 @@ def read_record(file: BinaryIO, offset: int) -> dict[str, Any] | None:
     return _parse(file.readline())
 
 
-def read_journal(path: Path, fingerprint: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_journal(
+    path: Path, fingerprint: dict[str, Any], any_root: bool = False
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the results of a journal, if it exists, as `Journal.records` does; nothing is written.
 
     Raises:
@@ -168,7 +170,7 @@ def read_journal(path: Path, fingerprint: dict[str, Any]) -> Iterator[tuple[int,
     with suppress(FileNotFoundError), path.open("rb") as file:
         first = _parse(file.readline())
         if first is not None or file.read(1):  # else it was cut short before its first result
-            _check(path, first, fingerprint)
+            _check(path, first, fingerprint, any_root)
             file.seek(0)
             yield from _records(file)
 
@@ -192,17 +194,20 @@ def _records(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
         offset += len(line)
 
 
-def _check(path: Path, found: dict[str, Any] | None, wanted: dict[str, Any]) -> None:
+def _check(path: Path, found: dict[str, Any] | None, wanted: dict[str, Any], any_root: bool) -> None:
     if found is None:
         raise SerBatchError(f"{path} has been damaged: begin anew with --restart")
-    names = differences(found, wanted)
+    names = [name for name in differences(found, wanted) if not (any_root and name == "root")]
     if names:
         changes = "; ".join(
             f"{FIELDS.get(name, name)} was {found.get(name)}, is now {wanted.get(name)}" for name in names
         )
+        advice = "repeat the earlier settings"
+        if names == ["root"]:
+            advice = "give --any-root if these are the same recordings"
         raise SerBatchError(
             f"{path.parent.parent} holds results made with other settings ({changes}): "
-            "give another folder with -o, repeat the earlier settings, or begin anew with --restart"
+            f"give another folder with -o, {advice}, or begin anew with --restart"
         )
 
 

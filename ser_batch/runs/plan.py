@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ser_batch.engine.result import Failure, Outcome
-from ser_batch.errors import SerBatchError
+from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.inputs.find import find
 from ser_batch.inputs.paths import absolute
 from ser_batch.inputs.sources import Source, Unreadable
@@ -37,19 +37,23 @@ class Plan:
         include: Iterable[str] = (),
         exclude: Iterable[str] = (),
         holds: Callable[[str], bool] | None = None,
+        root: str | None = None,
     ):
         """Find the files that `paths` name or contain; of a shard, only those whose names it `holds`.
 
         `paths` are consumed one at a time; for a shard all at once, since the names depend on the root.
+
+        Raises:
+            UsageError: a path is not below a given `root`.
         """
-        self.root = ""
+        self.root = absolute(root) if root else ""
         self.n_found = 0
-        self._prefix = ""  # the root with a slash
+        self._prefix = os.path.join(self.root, "")  # the root with a slash
         self._urls = False
         self._files: list[bytes] = []  # path, NUL, size and mtime: they sort as the paths do
         self.unreadable: list[Unreadable] = []
         self.passed_over: Counter[str] = Counter()
-        arguments = self._arguments(paths)
+        arguments = self._below_root(paths) if root else self._arguments(paths)
         for item in find(list(arguments) if holds else arguments, include, exclude, self.passed_over):
             self.n_found += 1
             if holds and not holds(self.name(item.path)):
@@ -74,6 +78,15 @@ class Plan:
             else:
                 self.root = os.path.commonpath((self.root, folder)) if number else folder
             self._prefix = os.path.join(self.root, "")
+            yield path
+
+    def _below_root(self, paths: Iterable[str]) -> Iterator[str]:
+        for path in map(absolute, paths):
+            if not os.path.join(path, "").startswith(self._prefix):
+                raise UsageError(
+                    f"{redacted(path)}: not below --root {redacted(self.root)}: give a folder above it"
+                )
+            self._urls |= is_url(path)
             yield path
 
     def __len__(self) -> int:

@@ -64,7 +64,7 @@ def run(
             if options.restart:
                 output.journal.unlink(missing_ok=True)
             fingerprint = run_json.fingerprint(settings, bundle, plan.root, asked)
-            with closing(Journal(output.journal, fingerprint)) as journal:
+            with closing(Journal(output.journal, fingerprint, options.moved)) as journal:
                 output.begin()
                 summary.resumed = plan.resume(journal.records(), options.retry_failed)
                 name = redacted if options.absolute else plan.name
@@ -96,9 +96,10 @@ def find_inputs(paths: Iterable[str], options: Options, output: OutputFolder | N
 
     Raises:
         SerBatchError: there are none.
+        UsageError: one is not below the root that the options give.
     """
     shard = output.shard if output else None
-    plan = Plan(paths, options.include, options.exclude, shard and shard.holds)
+    plan = Plan(paths, options.include, options.exclude, shard and shard.holds, options.root)
     if not plan.n_found:
         where = plan.root or "an empty list"
         raise SerBatchError(f"no audio files in {where}: check the path, --include and --exclude")

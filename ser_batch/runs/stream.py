@@ -46,6 +46,8 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
     """
     if options.shard:
         raise UsageError("--shard needs a folder for its tables: name one with -o")
+    if options.root or options.any_root:
+        raise UsageError("--root and --any-root need a folder for the tables: name one with -o")
     if options.adapt:
         raise UsageError(
             "--adapt needs all results before the first row: give a folder with -o; "

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ser_batch.engine.result import Annotation, Failure
+from ser_batch.errors import UsageError
 from ser_batch.runs.journal import Journal
 from ser_batch.runs.plan import Plan, _pack, _unpack
 
@@ -59,6 +60,16 @@ def test_paths_are_those_of_the_arguments_from_the_root_on(audio, monkeypatch):
         str(audio / "a" / "z.wav"),
     ]
     assert names(Plan(["a/../b.wav", "./a.wav"])) == ["a.wav", "b.wav"]
+
+
+def test_names_are_relative_to_a_root_that_is_given(audio):
+    plan = Plan([str(audio / "a"), str(audio / "b.wav")], root=str(audio.parent))
+    assert (plan.root, names(plan)) == (str(audio.parent), ["in/a/ y.wav", "in/a/z.wav", "in/b.wav"])
+    assert names(Plan([str(audio / "a")], root=str(audio / "a"))) == [" y.wav", "z.wav"]
+    with pytest.raises(UsageError, match=r"in/b\.wav: not below --root .*in/a: give a folder above it"):
+        Plan([str(audio / "a"), str(audio / "b.wav")], root=str(audio / "a"))
+    with pytest.raises(UsageError, match="not below --root"):
+        Plan([str(audio / "a-b")], root=str(audio / "a"))
 
 
 def test_a_path_up_from_a_link_leads_where_the_system_says(audio, tmp_path, monkeypatch):

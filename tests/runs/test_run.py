@@ -64,6 +64,23 @@ def test_recordings_of_another_folder_are_not_taken_for_those_of_the_first(audio
     assert ser_batch.annotate_to(tmp_path / "moved", tmp_path / "out").resumed == 3
 
 
+@pytest.mark.parametrize("how", ["any_root", "root"])
+def test_an_archive_that_moved_is_not_annotated_again(audio, tmp_path, how):
+    ser_batch.annotate_to(audio, tmp_path / "out")
+    before = tables(tmp_path / "out")
+    spoil(audio)
+    moved = shutil.move(audio, tmp_path / "mnt" / "elsewhere")
+    out = shutil.move(tmp_path / "out", tmp_path / "mnt" / "results")
+    with pytest.raises(SerBatchError, match="give --any-root if these are the same recordings"):
+        ser_batch.annotate_to(moved, out)
+    again = {"any_root": {"any_root": True}, "root": {"root": str(moved)}}[how]
+    summary = ser_batch.annotate_to(moved, out, **again)
+    assert (summary.resumed, summary.files, summary.root) == (3, 3, str(moved))
+    assert tables(out) == before
+    os.utime(moved / "QUESTION.WAV", (0, 0))
+    assert ser_batch.annotate_to(moved, out, **again).resumed == 2
+
+
 def test_another_model_is_refused(audio, tmp_path):
     ser_batch.annotate_to(audio, tmp_path / "out")
     changed = shutil.copytree(load_bundle("crema-d").path, tmp_path / "crema-d")
