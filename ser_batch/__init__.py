@@ -8,6 +8,7 @@ TYPE_CHECKING = False  # `typing` would delay the start of the command line
 if TYPE_CHECKING:
     from ser_batch.api.annotation import annotate, annotate_to, merge, report
     from ser_batch.api.annotator import Annotator
+    from ser_batch.api.archive import audit
     from ser_batch.api.corpora import evaluate, features, train
     from ser_batch.api.exploration import explore
     from ser_batch.api.models import load_model
@@ -17,6 +18,7 @@ _MODULES = {
     **dict.fromkeys(("annotate", "annotate_to", "merge", "report"), "api.annotation"),
     "Annotator": "api.annotator",
     **dict.fromkeys(("evaluate", "features", "train"), "api.corpora"),
+    "audit": "api.archive",
     "explore": "api.exploration",
     "load_model": "api.models",
     "SerBatchError": "errors",
@@ -28,6 +30,7 @@ __all__ = [
     "__version__",
     "annotate",
     "annotate_to",
+    "audit",
     "evaluate",
     "explore",
     "features",

@@ -14,6 +14,7 @@ COMMANDS = {
     "annotate": "Label the emotion in each file and segment.",
     "merge": "Join the shards of a job array into one run.",
     "report": "Write one HTML page that shows the annotations.",
+    "audit": "Listen to a sample of what was annotated, and label it.",
     "explore": "Show a corpus before training, as a page.",
     "train": "Train a model on a labelled corpus.",
     "evaluate": "Measure a model on a labelled corpus.",

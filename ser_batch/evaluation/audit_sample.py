@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-LEAST = 2  # items of a stratum, if it has so many
+LEAST = 2  # items of a stratum, if it and the sample are large enough
 
 
 def strata(predicted: Ints, confidence: NDArray[np.floating]) -> Ints:
@@ -24,9 +24,9 @@ def strata(predicted: Ints, confidence: NDArray[np.floating]) -> Ints:
 
 
 def allocate(sizes: Ints, n: int) -> Ints:
-    """How many units to draw from each stratum, `[strata]`: n together, or all units if there are not so many."""
+    """How many units to draw from each stratum, `[strata]`: n together, but at least 1 of each, at most all."""
     root = np.sqrt(sizes)
-    drawn = np.minimum(sizes, LEAST)
+    drawn = np.minimum(sizes, np.clip(n // len(sizes), 1, LEAST))
     while drawn.sum() < min(n, sizes.sum()):
         wanted = np.where(drawn < sizes, root / (drawn + 1), -1.0)  # Jefferson's method of apportionment
         drawn[wanted.argmax()] += 1

@@ -1,14 +1,8 @@
-"""The report's page: template, style sheet, script and data in one HTML file."""
+"""The report's page."""
 
-import base64
-import hashlib
-import html
-import json
-import re
 from pathlib import Path
 
-from ser_batch.errors import SerBatchError
-from ser_batch.output.replace import Replacement
+from ser_batch.output.html_page import write_page
 from ser_batch.output.report.gather import gather
 
 
@@ -20,32 +14,5 @@ def write_report(folder: Path, path: Path | None = None) -> Path:
     """
     path = path or folder / "report.html"
     data = gather(folder, path.absolute().parent)
-    style, script = _part("report.css"), _part("report.js")
-    parts = {
-        "title": html.escape(data["folder"]),
-        "style": style,
-        "style_hash": _hash(style),
-        "script": script,
-        "script_hash": _hash(script),
-        # without "<", a file name cannot end the script element or start a new one
-        "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
-    }
-    page = re.sub(r"\{\{(\w+)}}", lambda match: parts[match[1]], _part("report.html"))
-    try:
-        replacement = Replacement(path)
-        replacement.file.write(page)
-        replacement.close()
-    except OSError as error:
-        raise SerBatchError(
-            f"{path}: cannot write the report ({error.strerror}): choose another file with -o"
-        ) from error
+    write_page(path, Path(__file__).with_name("report.html"), data["folder"], data)
     return path
-
-
-def _part(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """The hash that allows a script or a style sheet in the content security policy."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,81 @@
+"""Audit and calibration of what `annotate` wrote."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ser_batch.api.paths import PathLike
+
+
+def audit(
+    folder: PathLike,
+    output: PathLike | None = None,
+    *,
+    n: int = 60,
+    level: str | None = None,
+    seed: int = 0,
+    names: bool = False,
+) -> Path:
+    """Write a page with a sample of an archive to listen to, without the predicted labels; `ser-batch audit`.
+
+    Args:
+        folder: output folder of `annotate` or `merge`; the recordings must be where they were.
+        output: the page; by default audit.html in the folder.
+        n: recordings in the sample.
+        level: `files` or `segments`; by default files, or segments if files have more than ten on average.
+        seed: of the sample; the same seed draws the same sample from the same archive.
+        names: show the names of the files.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        SerBatchError: the folder holds no finished run, a recording cannot be read, or the page cannot be written.
+    """
+    from ser_batch.output.audit.page import write_audit
+    from ser_batch.runs.auditing import draw_items, level_of
+    from ser_batch.runs.finished import FinishedRun
+
+    run = FinishedRun(Path(folder))
+    page = Path(output) if output else Path(folder) / "audit.html"
+    items = draw_items(run, n, level_of(run, level), seed)
+    write_audit(page, run.folder.resolve().name, run.labels, items, names)
+    return page
+
+
+def audit_on_terminal(
+    folder: PathLike,
+    output: PathLike | None,
+    listener: str,
+    key: Callable[[], str],
+    say: Callable[[str], None],
+    *,
+    n: int = 60,
+    level: str | None = None,
+    seed: int = 0,
+) -> tuple[Path, int]:
+    """Play a sample and label it by keys; `ser-batch audit --terminal`.
+
+    Args:
+        folder: as for `audit`.
+        output: CSV of the answers; by default audit.csv in the folder.
+        listener: name of the listener.
+        key: waits for a key and returns it.
+        say: shows a line.
+        n: as for `audit`.
+        level: as for `audit`.
+        seed: as for `audit`.
+
+    Returns:
+        Path of the answers, and how many recordings are still to be labelled.
+
+    Raises:
+        SerBatchError: as for `audit`; or no player was found.
+    """
+    from ser_batch.output.audit.terminal import listen
+    from ser_batch.runs.auditing import draw_items, level_of
+    from ser_batch.runs.finished import FinishedRun
+
+    run = FinishedRun(Path(folder))
+    answers = Path(output) if output else Path(folder) / "audit.csv"
+    items = draw_items(run, n, level_of(run, level), seed)
+    return answers, listen(items, run.labels, answers, listener, key, say)

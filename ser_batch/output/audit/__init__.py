@@ -1,0 +1,1 @@
+"""The audit page, and an audit on the terminal."""
