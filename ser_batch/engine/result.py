@@ -11,7 +11,7 @@ from ser_batch.engine.stopwatch import STAGES
 SCALE = 10_000  # probabilities and speech ratios are integers in ten-thousandths, so every machine stores the same
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # slots would make pickling slow
 class Annotation:
     """The segments of one file.
 
@@ -82,7 +82,6 @@ Outcome = Annotation | Failure
 def to_ten_thousandths(probabilities: NDArray[np.floating]) -> NDArray[np.int32]:
     """Round probabilities `[..., labels]` to ten-thousandths with sum 10,000; the largest takes the rounding error."""
     rounded = np.rint(probabilities * SCALE).astype(np.int32)
-    largest = rounded.argmax(axis=-1, keepdims=True)
-    rest = (SCALE - rounded.sum(axis=-1, keepdims=True)).astype(np.int32)
-    np.put_along_axis(rounded, largest, np.take_along_axis(rounded, largest, -1) + rest, -1)
+    rows = rounded.reshape(-1, rounded.shape[-1])
+    rows[np.arange(len(rows)), rows.argmax(axis=1)] += SCALE - rows.sum(axis=1, dtype=np.int32)
     return rounded

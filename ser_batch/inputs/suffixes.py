@@ -16,6 +16,7 @@ EXTRA_SUFFIXES = frozenset(
     | {".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".avi", ".flv", ".f4v", ".mpg", ".mpeg", ".vob"}
     | {".ts", ".mts", ".m2ts", ".wmv", ".asf", ".ogv"}
 )
+SUFFIXES = AUDIO_SUFFIXES | EXTRA_SUFFIXES
 
 
 def suffix(path: str) -> str:
@@ -26,4 +27,4 @@ def suffix(path: str) -> str:
 
 def is_audio(path: str) -> bool:
     """Tell whether a search in directories takes a file, by its suffix."""
-    return suffix(path) in AUDIO_SUFFIXES | EXTRA_SUFFIXES
+    return suffix(path) in SUFFIXES

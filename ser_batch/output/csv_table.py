@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from ser_batch.output.names import harmless_path, harmless_text, in_utf8
@@ -17,19 +18,21 @@ class CsvTable(Replacement):
 
     def __init__(self, path: Path, columns: Sequence[str], separator: str = ","):
         super().__init__(path)
-        self._columns = columns
+        self._columns = [(column, f"%.{DECIMALS.get(column, 4)}f") for column in columns]
         self._separator = separator
         self.write(columns)
 
     def write(self, row: Sequence[Value]) -> None:
         """Append a row: fixed decimals for numbers, an empty cell for None, no text that a spreadsheet runs."""
-        cells = (_cell(column, value) for column, value in zip(self._columns, row, strict=True))
+        cells = [
+            number % value if isinstance(value, float) else _cell(column, value)
+            for (column, number), value in zip(self._columns, row, strict=True)
+        ]
         self.file.write(self._separator.join(cells) + "\n")
 
 
+@lru_cache(maxsize=256)  # labels and statuses, and the file of successive segments
 def _cell(column: str, value: Value) -> str:
-    if isinstance(value, float):
-        return f"{value:.{DECIMALS.get(column, 4)}f}"
     if not isinstance(value, str):
         return "" if value is None else str(value)
     text = harmless_path(in_utf8(value)) if column == "file" else harmless_text(value)

@@ -93,8 +93,10 @@ class Schema:
 
     def ranked(self, emotion: Emotion) -> tuple[Value, ...]:
         """The values of `ranks`."""
+        if self.top_k == 1:
+            return ()
         n = len(self.ranks)
-        if not n or emotion.probabilities is None:
+        if emotion.probabilities is None:
             return (None,) * n
         pairs = zip(self.labels, emotion.probabilities, strict=True)
         order = sorted(pairs, key=lambda pair: (pair[0] != emotion.label, -pair[1]))

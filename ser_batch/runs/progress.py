@@ -76,8 +76,9 @@ class Rates:
 
     def learn(self, source: Source, seconds: float) -> None:
         """Add a file with its seconds of audio."""
-        self._read[suffix(source.path)] += source.size
-        self._seconds[suffix(source.path)] += seconds
+        kind = suffix(source.path)
+        self._read[kind] += source.size
+        self._seconds[kind] += seconds
 
     def left(self, sizes: Mapping[str, int]) -> float:
         """Estimate the seconds in all bytes of each suffix, less those of the learnt files."""

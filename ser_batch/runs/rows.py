@@ -33,15 +33,17 @@ def rows(
         for start, end, p, speech, label in zip(
             shown.starts.tolist(),
             shown.ends.tolist(),
-            shown.probabilities,
+            shown.probabilities.tolist(),
             shown.speech.tolist(),
             shown_indices.tolist(),
             strict=True,
         )
     ]
-    mean, speech = _mean(annotation.probabilities, annotation.speech)
-    [label] = _label_indices(mean[np.newaxis], np.array([speech]), options.min_confidence).tolist()
-    whole = _emotion(mean, speech, label, labels)
+    whole = segments[0].emotion
+    if len(annotation.speech) > 1:
+        mean, speech = _mean(annotation.probabilities, annotation.speech)
+        [label] = _label_indices(mean[np.newaxis], np.array([speech]), options.min_confidence).tolist()
+        whole = _emotion(mean.tolist(), speech, label, labels)
     return FileRow(file, round(annotation.duration, 6), len(segments), whole), segments
 
 
@@ -82,9 +84,9 @@ def _mean(probabilities: NDArray[np.int32], speech: NDArray[np.int32]) -> tuple[
     return to_ten_thousandths(weights @ probabilities / (weights.sum() * SCALE)), mean
 
 
-def _emotion(scaled: NDArray[np.int32], speech: int, label: int, labels: Sequence[str]) -> Emotion:
+def _emotion(scaled: Sequence[int], speech: int, label: int, labels: Sequence[str]) -> Emotion:
     if label == SILENT:
         return Emotion(None, None, None, 0.0)
-    probabilities = tuple((scaled / SCALE).tolist())
+    probabilities = tuple(p / SCALE for p in scaled)
     name = None if label == UNCERTAIN else labels[label]
     return Emotion(name, max(probabilities), probabilities, speech / SCALE)
