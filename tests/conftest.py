@@ -29,6 +29,15 @@ def corpora() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def originals() -> Path:
+    """The original recordings of CREMA-D, which are not in the repository: tests on them are skipped elsewhere."""
+    folder = ROOT / "runs" / "crema-d" / "AudioWAV"
+    if not folder.is_dir():
+        pytest.skip("needs CREMA-D's AudioWAV in runs/crema-d, which is not part of the repository")
+    return folder
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20_261_122)

@@ -2,18 +2,14 @@
 
 File names, from the corpus's README: `1001_IEO_ANG_HI.wav` is actor, sentence, emotion and level (LO, MD, HI, XX for
 unspecified). The repository github.com/CheyneyComputerScience/CREMA-D has them in the folders `AudioWAV` and
-`AudioMP3`, and the actors' age and sex in `VideoDemographics.csv`.
+`AudioMP3`, and the actors' sex, age, race and ethnicity in `VideoDemographics.csv` (see `attributes`).
 """
 
 import re
-from dataclasses import replace
-from pathlib import Path
 
 from ser_batch.corpora.clips import Clip, canonical, stem
-from ser_batch.inputs.lists import read_table
 
 NAME = "CREMA-D"
-DEMOGRAPHICS = "VideoDemographics.csv"
 SILENT = "1076_MTI_SAD_XX"  # in the official release
 
 # One official file is called 1040_ITH_SAD_X.
@@ -30,18 +26,3 @@ def parse(path: str, name: str) -> Clip | str | None:
     actor, sentence, emotion, level = match.groups()
     attributes = {"sentence": sentence, "level": "XX" if level == "X" else level}
     return Clip(path, name, canonical(emotion) or emotion, actor, attributes)
-
-
-def with_demographics(clips: list[Clip], root: str) -> list[Clip]:
-    """Add `sex` and `age` of the actors to the clips, if `VideoDemographics.csv` is in `root` or above it.
-
-    Raises:
-        SerBatchError: that table has no columns ActorID, Age and Sex.
-    """
-    folder = Path(root).absolute()
-    table = next(
-        (each / DEMOGRAPHICS for each in (folder, folder.parent) if (each / DEMOGRAPHICS).is_file()), None
-    )
-    rows = read_table(str(table), ("actorid", "age", "sex")) if table else iter(())
-    actors = {row["actorid"]: {"sex": row["sex"].lower(), "age": row["age"]} for _, row in rows}
-    return [replace(clip, attributes=clip.attributes | actors.get(clip.speaker, {})) for clip in clips]

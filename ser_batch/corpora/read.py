@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ser_batch.corpora import crema_d, csv_list, emo_db, folders, ravdess, savee, tess
+from ser_batch.corpora.attributes import with_attributes
 from ser_batch.corpora.clips import LABELS, Clip, Corpus, name_in, stem
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.find import find
@@ -66,7 +67,8 @@ def _read_folder(root: str, labels: Collection[str]) -> Corpus:
     module = next((module for module in KNOWN if _share(module, paths) > 0.5), None)
     corpus = _read_known(module, root, paths) if module else folders.read(root, paths, labels)
     notes = [*filter(None, [summary_line(passed_over)]), *corpus.notes]
-    return replace(corpus, skipped=corpus.skipped + unreadable, notes=notes)
+    clips = with_attributes(corpus.clips, root)
+    return replace(corpus, clips=clips, skipped=corpus.skipped + unreadable, notes=notes)
 
 
 def _share(module: ModuleType, paths: Sequence[str]) -> float:
@@ -85,10 +87,7 @@ def _read_known(module: ModuleType, root: str, paths: Sequence[str]) -> Corpus:
             skipped.append((path, parsed))
         elif clips.setdefault((parsed.speaker, stem(path).lower()), parsed) is not parsed:
             skipped.append((path, "another copy of the same recording is read"))
-    found = list(clips.values())
-    if module is crema_d:
-        found = crema_d.with_demographics(found, root)
-    return Corpus(module.NAME, found, skipped)
+    return Corpus(module.NAME, list(clips.values()), skipped)
 
 
 def _nothing_read(path: str, corpus: Corpus) -> str:

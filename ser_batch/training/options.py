@@ -1,4 +1,7 @@
-"""Training options: network, optimisation, augmentation, distillation; and the clips that are held out."""
+"""Training options: network, optimisation, augmentation, distillation; and the clips that are held out.
+
+`recipes/fast.toml` has the meaning and the default of each key.
+"""
 
 from dataclasses import dataclass, field
 
@@ -19,15 +22,7 @@ QUIETEST_CELL_DB = -60.0
 
 @dataclass(frozen=True)
 class CnnSizes:
-    """Sizes of the CNN.
-
-    Attributes:
-        stem: channels of the first convolution, which quarters the frames and halves the bands.
-        widths: channels of each residual stage; every stage halves the bands once more.
-        temporal: channels of the convolutions over time that follow.
-        attention_heads: sets of attention weights over the frames.
-        dropout: before the last layer.
-    """
+    """Sizes of the CNN."""
 
     stem: int = 32
     widths: tuple[int, ...] = (32, 64, 96)
@@ -38,17 +33,7 @@ class CnnSizes:
 
 @dataclass(frozen=True)
 class ClassifierSizes:
-    """Sizes of the classifier on the Whisper encoder.
-
-    Attributes:
-        heads: classifiers that are trained side by side; the logits are their mean.
-        width: channels of each frame that is pooled.
-        attention_heads: sets of attention weights over the frames.
-        hidden: units between the pooled frames and the logits.
-        frame_dropout: of the encoder's outputs.
-        dropout: before and after the hidden units.
-        frames_averaged: so many of the encoder's frames, 50 a second, are averaged before pooling.
-    """
+    """Sizes of the classifier on the Whisper encoder."""
 
     heads: int = 1
     width: int = 256
@@ -61,15 +46,7 @@ class ClassifierSizes:
 
 @dataclass(frozen=True)
 class EncoderOptions:
-    """The Whisper encoder and its training.
-
-    Attributes:
-        weights: `.npz` file with the arrays of Whisper tiny.en's encoder.
-        learning_rate: of the encoder's last layer, as a share of the heads'; 0 freezes the encoder.
-        decay: learning rate of each layer, as a share of the layer above it.
-        kept_change: share of the encoder's change in training that is kept in the end.
-        views: augmented copies of each clip that a frozen encoder computes once, beside the clip itself.
-    """
+    """The Whisper encoder and its training."""
 
     weights: str = ""
     learning_rate: float = 0.15
@@ -80,14 +57,7 @@ class EncoderOptions:
 
 @dataclass(frozen=True)
 class Distillation:
-    """Distillation from a teacher.
-
-    Attributes:
-        teacher: `.npz` file that `models/make_teacher.py` wrote for the same clips; none without.
-        frames: weight of the loss on the teacher's representation of each frame.
-        clip: weight of the loss on its representation of the whole clip.
-        labels: share of the target that the teacher's out-of-fold soft labels get.
-    """
+    """Distillation from a teacher."""
 
     teacher: str = ""
     frames: float = 1.0
@@ -97,31 +67,7 @@ class Distillation:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Options of one stage of a training. A recipe is one or more of them; the defaults are those of `fast`.
-
-    Attributes:
-        network: `cnn`, or `whisper`: the classifier on Whisper's encoder.
-        features: input of the network, `mfcc` or `logmel`.
-        weights: precision of the exported network: `float32`, `float16` or `int8`.
-        mixed_precision: compute in bfloat16 where it is safe.
-        epochs: at most; the learning rate falls to zero over so many.
-        patience: epochs without a lower loss on the validation speakers before training stops.
-        batch_size: clips.
-        learning_rate: its maximum, after a tenth of the epochs.
-        weight_decay: of AdamW; biases and batch norms have none.
-        average: decay, a step, of the running average of the weights, which is what is kept.
-        label_smoothing: share of the target that is spread over all labels.
-        votes: share of the target that listeners' votes get, where the corpus has them.
-        class_weights: give every label the same weight, however many clips it has.
-        noise: folder of recorded noise to add to the clips.
-        test_noise: `white` and folders of recorded noise; the held-out clips are also measured with each.
-        augment: `spectrogram`, `waveform` or `none`.
-        augmentation: strengths of the spectrogram augmentation.
-        distillation: from a teacher.
-        cnn: sizes of the CNN.
-        classifier: sizes of the classifier on the Whisper encoder.
-        encoder: the Whisper encoder and its training.
-    """
+    """Options of one stage of a training. A recipe is one or more of them; the defaults are those of `fast`."""
 
     network: str = "cnn"
     features: str = "mfcc"

@@ -91,6 +91,8 @@ def test_a_clone_of_crema_d_gives_the_wavs_and_the_actors_sex_and_age(tmp_path: 
         "level": "XX",
         "sex": "male",
         "age": "51",
+        "race": "Caucasian",
+        "ethnicity": "Not Hispanic",
     }
     assert "sex" not in clips["AudioWAV/1002_DFA_SAD_XX"].attributes
     assert reasons(corpus, clone) == {
@@ -109,7 +111,7 @@ def test_a_clone_of_crema_d_gives_the_wavs_and_the_actors_sex_and_age(tmp_path: 
 def test_a_broken_table_of_actors_is_named(tmp_path: Path) -> None:
     plant(tmp_path, "1001_DFA_ANG_XX.wav", "1001_DFA_SAD_XX.wav")
     (tmp_path / "VideoDemographics.csv").write_text("version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(SerBatchError, match=r"VideoDemographics\.csv.*actorid"):
+    with pytest.raises(SerBatchError, match=r"VideoDemographics\.csv.*speaker"):
         read_corpus(tmp_path)
 
 
