@@ -129,22 +129,35 @@ def merge(
     return join(parts, Path(output) if output else parts[0], **options)
 
 
-def report(folder: PathLike, output: PathLike | None = None) -> Path:
+def report(
+    folder: PathLike, output: PathLike | None = None, *, audio: PathLike | None = None, embed: int = 0
+) -> Path:
     """Write one HTML page that shows the annotations in an output folder; the command `ser-batch report`.
 
     Args:
         folder: with files.csv, segments.csv, failures.csv and run.json.
         output: the page; by default report.html in the folder.
+        audio: folder or URL of the recordings, if they are not where they were annotated.
+        embed: number of files whose audio is put into the page, the least certain first, at most 60 s of each.
 
     Returns:
         The path of the page.
 
     Raises:
-        SerBatchError: a table is missing or damaged, or the page cannot be written.
+        SerBatchError: a table is missing or damaged, no recording for `embed` can be read, or the page cannot be
+            written.
+
+    Warns:
+        UserWarning: some recordings for `embed` cannot be read.
     """
     from ser_batch.output.report.page import write_report
+    from ser_batch.runs.report_audio import embedded_audio
 
-    return write_report(Path(folder), Path(output) if output else None)
+    place = os.fspath(audio) if audio else None
+    sounds, unreadable = embedded_audio(Path(folder), embed, place) if embed else ({}, [])
+    for message in unreadable:
+        warnings.warn(message, stacklevel=2)
+    return write_report(Path(folder), Path(output) if output else None, place, sounds)
 
 
 def _run(

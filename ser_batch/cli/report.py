@@ -16,16 +16,32 @@ from ser_batch.cli import shared
     metavar="FILE",
     help="The page; by default report.html in DIR.",
 )
+@click.option(
+    "--audio",
+    metavar="DIR|URL",
+    help="Folder of the recordings, if they have moved since they were annotated.",
+)
+@click.option(
+    "--embed",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Put the audio of the N least certain files into the page, at most 60 s of each.",
+)
 @shared.open_page
-def command(folder: Path, output: Path | None, open_it: bool) -> None:
+def command(folder: Path, output: Path | None, audio: str | None, embed: int, open_it: bool) -> None:
     """Write one HTML page that shows the annotations in DIR: to view, search and play.
 
     DIR is an output folder of `annotate`, with files.csv, segments.csv, failures.csv and run.json. The page needs
     only a browser.
     """
     from ser_batch.output.report.page import write_report
+    from ser_batch.runs.report_audio import embedded_audio
 
-    page = write_report(folder, output)
+    sounds, unreadable = embedded_audio(folder, embed, audio) if embed else ({}, [])
+    for message in unreadable:
+        click.echo(f"Warning: {message}", err=True)
+    page = write_report(folder, output, audio, sounds)
     click.echo(page)
     if open_it:
         click.launch(str(page))

@@ -1,9 +1,11 @@
 """File names in tables: encoding of any bytes as UTF-8, and protection against formulas in spreadsheets."""
 
+import os
 import re
 
 # a spreadsheet runs a cell that begins with one of these as a formula
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+ESCAPED = re.compile(rb"\\udc(5c|[89a-f][0-9a-f])")
 LOOKS_ESCAPED = re.compile(r"\\(?=udc(?:5c|[89a-f][0-9a-f]))")
 
 
@@ -14,6 +16,11 @@ def in_utf8(name: str) -> str:
     replace every `\udcXX` by the byte XX.
     """
     return LOOKS_ESCAPED.sub(r"\\udc5c", name).encode(errors="backslashreplace").decode()
+
+
+def from_utf8(name: str) -> str:
+    r"""The name in the file system that `in_utf8` has written: each `\udcXX` is the byte XX."""
+    return os.fsdecode(ESCAPED.sub(lambda escaped: bytes.fromhex(escaped[1].decode()), name.encode()))
 
 
 def harmless_path(path: str) -> str:

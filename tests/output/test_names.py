@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ser_batch.output.csv_table import CsvTable
-from ser_batch.output.names import in_utf8
+from ser_batch.output.names import from_utf8, in_utf8
 
 # what a file system may hold: any bytes but NUL and the slash, in folders or not
 NAMES = st.lists(
@@ -36,7 +36,9 @@ def original(cell):
 @example(b"\\\xff")
 @example(b"\\udc5c\\udc80")
 def test_every_name_has_its_own_spelling_in_utf8(name):
-    assert original(in_utf8(os.fsdecode(name))) == name
+    spelling = in_utf8(os.fsdecode(name))
+    assert original(spelling) == name
+    assert os.fsencode(from_utf8(spelling)) == name
 
 
 MESSAGES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=";\t\r\n"), max_size=10)

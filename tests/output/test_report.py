@@ -1,10 +1,13 @@
-"""What the report is made of. In a browser it is looked at in test_report_page.py."""
+"""Data of the report, and its command. Its page is tested in test_report_page.py."""
 
+import base64
+import io
 import json
 import os
 import re
 
 import pytest
+import soundfile
 from click.testing import CliRunner
 
 import ser_batch
@@ -145,3 +148,24 @@ def test_no_files_at_all(tmp_path):
     data = data_of(write_report(write_tables(tmp_path, [])))
     assert data["files"] == []
     assert data["totals"]["files"] == [0] * len(SIX)
+
+
+def test_the_audio_of_the_least_certain_files(samples, tmp_path):
+    shares = [[0.9, 0.1], [0.6, 0.4], [0.7, 0.3]]
+    names = ["phone/booking.wav", "gone.wav", "diary/pause.wav"]
+    files = [(name, [(0.0, 3.0, each)]) for name, each in zip(names, shares, strict=True)]
+    write_tables(tmp_path, files, ("calm", "angry"), root="/where/they/were")
+    done = CliRunner().invoke(main, ["report", str(tmp_path), "--embed", "2", "--audio", str(samples)])
+    assert done.exit_code == 0
+    assert f"Warning: {samples}/gone.wav: cannot be embedded (No such file or directory)" in done.output
+    data = data_of(tmp_path / "report.html")
+    assert list(data["sounds"]) == ["diary/pause.wav"]
+    sound, rate = soundfile.read(io.BytesIO(base64.b64decode(data["sounds"]["diary/pause.wav"])))
+    assert rate == 16_000
+    assert abs(len(sound) / rate - soundfile.info(samples / "diary" / "pause.wav").duration) < 0.1
+
+
+def test_no_audio_to_embed(tmp_path):
+    write_tables(tmp_path, many(3), root="/where/they/were")
+    with pytest.raises(SerBatchError, match=r"cannot be embedded .*: name the folder of the recordings"):
+        ser_batch.report(tmp_path, embed=2)

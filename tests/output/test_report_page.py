@@ -8,7 +8,7 @@ import pytest
 
 from ser_batch.output.report.page import write_report
 from tests.made_up import SIX, many, write_tables
-from tests.running import annotate, rows
+from tests.running import annotate, rows, ser_batch
 
 pytestmark = pytest.mark.slow
 
@@ -155,6 +155,52 @@ def test_a_report_that_does_not_know_where_the_recordings_are(look, tmp_path):
     assert "cannot be played from here" in page.inner_text("#left-out")
     page.locator(".timeline").click()
     page.get_by_text("not known to this page").wait_for()
+
+
+def test_recordings_that_have_moved(look, samples, tmp_path):
+    for name, options in (("relative", []), ("absolute", ["--absolute"])):
+        shutil.copytree(samples / "diary", tmp_path / name / "diary")
+        out = tmp_path / f"of {name}"
+        assert annotate(tmp_path / name, "-o", out, "-q", *options).returncode == 0
+        (tmp_path / name).rename(tmp_path / f"moved & {name}")
+        done = ser_batch("report", out, "--audio", tmp_path / f"moved & {name}")
+        assert done.returncode == 0, done.stderr
+        page = look(out / "report.html")
+        assert page.locator("#left-out").is_hidden()
+        page.locator(".timeline").nth(1).click()  # Chromium plays no AIFF, which is the first
+        is_playing(page)
+
+
+def test_links_to_recordings_on_a_web_server(look, tmp_path):
+    folder = write_tables(tmp_path, many(1), root="/somewhere")
+    done = ser_batch("report", folder, "--audio", "https://example.org/archive")
+    assert done.returncode == 0, done.stderr
+    page = look(folder / "report.html")
+    page.locator(".timeline").click()
+    link = page.get_by_role("link", name="open the file").get_attribute("href")
+    assert link == "https://example.org/archive/speaker%20000/utterance%20000000.wav"
+
+
+def test_embedded_recordings_play_in_a_page_that_is_alone(look, samples, tmp_path):
+    audio = tmp_path / "in"
+    audio.mkdir()
+    shutil.copy(samples / "phone" / "booking.wav", audio / os.fsdecode(b"caf\xe9.wav"))
+    shutil.copy(samples / "radio" / "story.opus", audio)
+    shutil.copy(samples / "diary" / "pause.wav", audio)
+    assert annotate(audio, "-o", tmp_path / "out", "-q").returncode == 0
+    files = sorted(rows(tmp_path / "out" / "files.csv"), key=lambda row: float(row["confidence"]))
+    page_path = tmp_path / "sent" / "page.html"
+    page_path.parent.mkdir()
+    done = ser_batch("report", tmp_path / "out", "-o", page_path, "--embed", 2)
+    assert (done.returncode, done.stderr) == (0, "")
+    shutil.rmtree(audio)
+    page = look(page_path)
+    for row in files[:2]:
+        page.get_by_role("button", name=f"Play {row['file']}").click()
+        is_playing(page)
+        assert abs(page.evaluate("audio.duration") - min(60, float(row["duration"]))) < 0.1
+    page.get_by_role("button", name=f"Play {files[2]['file']}").click()
+    page.get_by_text("The browser cannot play this file").wait_for()
 
 
 def test_with_the_keyboard_alone(look, real):

@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby, pairwise
 from operator import itemgetter
 from pathlib import Path
@@ -19,8 +20,10 @@ OTHERS = 2_000  # most files without a label, and most failures
 SEGMENTS = 400_000  # most segments, those of the least certain files: about 12 MB
 
 
-def gather(folder: Path, place: Path) -> dict[str, Any]:
+def gather(folder: Path, place: Path, audio: str | None = None) -> dict[str, Any]:
     """Read the data of `folder` for a page in the folder `place`: JSON types, mostly small integers.
+
+    `audio` is the folder or the URL of the recordings, if they are not where they were annotated.
 
     - `kinds`: the labels in the order of the probabilities, then each status of rows without a label.
     - `files`: `[name, milliseconds, kind, speech ratio, *probabilities]`, the last in ten-thousandths.
@@ -30,28 +33,19 @@ def gather(folder: Path, place: Path) -> dict[str, Any]:
     Raises:
         SerBatchError: a table is missing or damaged.
     """
-    try:
+    with _table_errors(folder):
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         labels, kinds, n_files, kept = _files(folder / "files.csv")
         timed = _within_budget(kept)
         n_segments, seconds = _segments(folder / "segments.csv", len(labels), kinds, timed)
         n_failed, failures = _failures(folder / "failures.csv")
-    except FileNotFoundError as error:
-        raise SerBatchError(
-            f"{folder}: there is no {Path(error.filename).name} in it: run the same `ser-batch annotate` again with "
-            "-f csv; finished files are not annotated again"
-        ) from error
-    except (ValueError, IndexError, KeyError, StopIteration, csv.Error) as error:
-        raise SerBatchError(
-            f"{folder}: its tables are damaged ({error}): run the same `ser-batch annotate` again; finished files "
-            "are not annotated again"
-        ) from error
     return {
         "folder": folder.resolve().name,
         "labels": labels,
         "kinds": list(kinds),
         "run": run,
-        "root": _link(run.get("root"), place),
+        "root": _link(audio or run.get("root"), place),
+        "moved": bool(audio),
         "totals": {
             "files": [n_files[kind] for kind in range(len(kinds))],
             "seconds": [round(seconds[kind], 1) for kind in range(len(kinds))],
@@ -62,6 +56,40 @@ def gather(folder: Path, place: Path) -> dict[str, Any]:
         "segments": [timed.get(cells[0], []) for cells in kept],
         "failures": failures,
     }
+
+
+def least_certain(folder: Path, n: int) -> list[str]:
+    """Names of the `n` files with the lowest confidence.
+
+    Raises:
+        SerBatchError: the table is missing or damaged.
+    """
+    with _table_errors(folder):
+        rows = _rows(folder / "files.csv")
+        next(rows)
+        lowest = heapq.nsmallest(n, ((float(cells[4]), cells[0]) for cells in rows if cells[4]))
+    return [name for _, name in lowest]
+
+
+def moved(name: str, root: str | None) -> str:
+    """The path of a recording below the folder of all recordings; names are absolute with `annotate --absolute`."""
+    return name.removeprefix(f"{root}/".replace("//", "/")).lstrip("/") if name.startswith("/") else name
+
+
+@contextmanager
+def _table_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SerBatchError(
+            f"{folder}: there is no {Path(error.filename).name} in it: run the same `ser-batch annotate` again with "
+            "-f csv; finished files are not annotated again"
+        ) from error
+    except (ValueError, IndexError, KeyError, StopIteration, csv.Error) as error:
+        raise SerBatchError(
+            f"{folder}: its tables are damaged ({error}): run the same `ser-batch annotate` again; finished files "
+            "are not annotated again"
+        ) from error
 
 
 def _rows(path: Path) -> Iterator[list[str]]:

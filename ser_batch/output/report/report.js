@@ -52,7 +52,8 @@ function shown(name) {
 /** The URL of a recording, or null if the browser cannot reach it. In names, `\udcXX` is a byte that is not UTF-8. */
 function address(name) {
   if (/^https?:/.test(name)) return name;
-  if (/^https?:/.test(data.root)) return `${data.root}/${name}`;
+  if (/^https?:/.test(data.root) && !data.moved) return `${data.root}/${name}`;
+  if (data.moved && name.startsWith(`${run.root}/`)) name = name.slice(run.root.length + 1); // of annotate --absolute
   if (/^\w+:\/\//.test(name) || (data.root === null && !name.startsWith("/"))) return null;
   const pieces = name.split(/\\udc(5c|[89a-f][0-9a-f])/);
   const encoded = pieces.map((piece, i) => i % 2 ? `%${piece}` : encodeURIComponent(piece).replaceAll("%2F", "/")).join("");
@@ -182,7 +183,7 @@ function leftOut(nFiles) {
     data.failures.length < totals.failed && `It has ${some(data.failures.length, totals.failed, "failure")}: see failures.csv.`,
     nTimed < n && `It has the segments of the ${count(nTimed, "least certain file")}; the others are drawn as one block: `
       + "their segments are in segments.csv.",
-    files.some((file) => address(file.name) === null) && "The recordings cannot be played from here: run.json does not "
+    files.some((file) => address(file.name) === null && !data.sounds[file.name]) && "The recordings cannot be played from here: run.json does not "
       + "have their place, or a browser cannot read it.",
   ].filter(Boolean);
 }
@@ -386,24 +387,26 @@ function focusRow(i) {
 // The player.
 const audio = byId("audio");
 const playing = { file: null };
+const SOUND_MS = 60_000; // length of an embedded recording, at most
 
 function choose(file, ms) {
-  const url = address(file.name), fresh = playing.file !== file;
-  if (fresh) audio.pause();
+  const link = address(file.name), sound = data.sounds[file.name];
+  const url = sound && (ms < SOUND_MS || link === null) ? `data:audio/mpeg;base64,${sound}` : link;
+  if (playing.file !== file) audio.pause();
   playing.file = file;
   byId("player").hidden = false;
   byId("playing").replaceChildren(...shown(file.name));
   byId("heard").textContent = words(whole(file.ms, file.kind, file.shares));
   byId("trouble").textContent = url === null ? "The place of the recordings is not known to this page." : "";
-  byId("open").hidden = url === null;
+  byId("open").hidden = link === null;
   audio.hidden = url === null || /^https?:/.test(url); // this page loads nothing from the network; the link does
   for (const [i, node] of drawn) node.classList.toggle("chosen", list[i] === file);
   reveal(list.indexOf(file)); // the player can cover it
   showPlayhead();
   if (url === null) return;
-  byId("open").href = url;
+  byId("open").href = link ?? "";
   if (audio.hidden) return;
-  if (fresh || audio.error) audio.src = url;
+  if (audio.getAttribute("src") !== url || audio.error) audio.src = url;
   audio.currentTime = ms / 1000;
   audio.play().catch(() => {}); // errors arrive at audio.onerror
 }
