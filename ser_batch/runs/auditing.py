@@ -1,6 +1,5 @@
 """Drawing a sample of a finished run to be listened to."""
 
-import io
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -130,9 +129,8 @@ def _item(run: FinishedRun, unit: Unit, probability: float, level: str, spool: S
 
 def _mp3(path: str, unit: Unit) -> bytes:
     """The sound of a unit, at most `MOST_SECONDS` of it: 16 kHz mono, in the format that every browser plays."""
-    import soundfile
-
     from ser_batch.audio.decoding.decode import blocks
+    from ser_batch.audio.encoding import mp3
     from ser_batch.audio.windows import windows
 
     end = min(unit.end, unit.start + MOST_SECONDS)
@@ -144,7 +142,4 @@ def _mp3(path: str, unit: Unit) -> bytes:
         kept.append(second.samples if second.end / rate > unit.start else second.samples[:0])
     skipped = int(unit.start)  # whole seconds before the first that is kept
     first = round((unit.start - skipped) * SAMPLE_RATE)
-    samples = np.concatenate(kept)[first : first + round((end - unit.start) * SAMPLE_RATE)]
-    encoded = io.BytesIO()
-    soundfile.write(encoded, samples, SAMPLE_RATE, "MPEG_LAYER_III", format="MP3")
-    return encoded.getvalue()
+    return mp3(np.concatenate(kept)[first : first + round((end - unit.start) * SAMPLE_RATE)])

@@ -9,7 +9,10 @@ from ser_batch.output.report.gather import gather
 
 
 def write_report(
-    folder: Path, path: Path | None = None, audio: str | None = None, sounds: Mapping[str, bytes] | None = None
+    folder: Path,
+    path: Path | None = None,
+    audio: str | None = None,
+    sounds: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write the report of an output folder to `path`, by default `report.html` in the folder; return the path.
 
