@@ -1,4 +1,4 @@
-"""Audit and calibration of what `annotate` wrote."""
+"""Audit and calibration of a finished run of `annotate`."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -36,11 +36,14 @@ def command(folder: Path, output: Path | None, audio: str | None, embed: int, op
     only a browser.
     """
     from ser_batch.output.report.page import write_report
-    from ser_batch.runs.report_audio import embedded_audio
 
-    sounds, unreadable = embedded_audio(folder, embed, audio) if embed else ({}, [])
-    for message in unreadable:
-        click.echo(f"Warning: {message}", err=True)
+    sounds: dict[str, bytes] = {}
+    if embed:
+        from ser_batch.runs.report_audio import embedded_audio
+
+        sounds, unreadable = embedded_audio(folder, embed, audio)
+        for message in unreadable:
+            click.echo(f"Warning: {message}", err=True)
     page = write_report(folder, output, audio, sounds)
     click.echo(page)
     if open_it:

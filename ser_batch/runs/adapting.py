@@ -1,4 +1,4 @@
-"""Adaptation and calibration of the results in a journal: a way of showing them, without a second inference."""
+"""Adaptation and calibration of the results of a run, computed from its journal without a second inference."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Drawing a sample of a finished run to be listened to."""
+"""Audit samples: recordings drawn from a finished run, with their audio, for listeners to label."""
 
 from array import array
 from collections.abc import Iterator

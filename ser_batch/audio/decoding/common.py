@@ -1,4 +1,4 @@
-"""What all decoders share: the block size, the array type, and `DecodeError`."""
+"""Shared parts of the decoders: block size, array type, and `DecodeError`."""
 
 import numpy as np
 from numpy.typing import NDArray

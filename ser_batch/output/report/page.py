@@ -1,4 +1,4 @@
-"""The report's page."""
+"""Writing of the report's page."""
 
 import base64
 from collections.abc import Mapping
