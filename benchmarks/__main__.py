@@ -4,8 +4,8 @@
     python -m benchmarks neighbours --help  # one of them
 
 Those of the page: neighbours, stages, growth, startup, train; and profile, its picture.
-Others: driver, scaling, ray_nodes (docs/scaling.md), reliability (docs/reliability.md); pooling, denoise and weights
-(docs/experiments.md).
+Others: driver, scaling, ray_nodes (docs/scaling.md), reliability (docs/reliability.md), lengths (docs/inputs.md);
+pooling, denoise and weights (docs/experiments.md).
 """
 
 import subprocess
@@ -13,7 +13,7 @@ import sys
 from importlib import import_module
 
 PAGE = ("startup", "stages", "neighbours", "growth", "train", "profile")
-OTHERS = ("driver", "scaling", "ray_nodes", "reliability", "pooling", "denoise", "weights")
+OTHERS = ("driver", "scaling", "ray_nodes", "reliability", "pooling", "denoise", "weights", "lengths")
 
 
 def main() -> None:

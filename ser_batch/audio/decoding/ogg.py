@@ -5,11 +5,12 @@ import zlib
 
 MAX_PAGE = 27 + 255 + 255 * 255
 FIRST, LAST = 2, 4  # page flags (RFC 3533)
-OTHER_CODECS = {b"\x7fFLAC": "FLAC", b"Speex   ": "Speex"}  # first bytes of the first packet
+# name, and position and byte order of the sample rate, by the first bytes of the first packet
+OTHER_CODECS = {b"\x7fFLAC": ("FLAC", 27, "big"), b"Speex   ": ("Speex", 36, "little")}
 REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def examine(descriptor: int) -> tuple[list[int], bool]:
+def examine(descriptor: int) -> tuple[list[int], bool, int]:
     """Read the page headers of an Ogg file and check the pages.
 
     A file whose last page is not marked as the last is whole: Android's recorders do not mark it.
@@ -18,19 +19,20 @@ def examine(descriptor: int) -> tuple[list[int], bool]:
         descriptor: of a regular file; its position is not changed.
 
     Returns:
-        Start of each chained stream in bytes; and whether a page is damaged, or the file ends inside a page or packet.
+        Start of each chained stream in bytes; whether a page is damaged, or the file ends inside a page or packet; and
+        the granule position of the last page, for most codecs its number of samples.
     """
     links: list[int] = []
-    position, flags, sizes = 0, LAST, b""
+    position, flags, sizes, granule = 0, LAST, b"", 0
     while data := os.pread(descriptor, MAX_PAGE, position):
         if not (length := _page_length(data)):
             break
         if data[5] & FIRST and not flags & FIRST:
             links.append(position)
-        flags, sizes = data[5], data[27 : 27 + data[26]]
+        flags, sizes, granule = data[5], data[27 : 27 + data[26]], int.from_bytes(data[6:14], "little")
         position += length
     # bytes after the last page are not audio: tags, padding
-    return links, bool(data and not flags & LAST) or sizes[-1:] == b"\xff"
+    return links, bool(data and not flags & LAST) or sizes[-1:] == b"\xff", granule
 
 
 def _page_length(data: bytes) -> int:
@@ -51,7 +53,12 @@ def checksum(page: bytes) -> bytes:
     return crc.to_bytes(4, "big").translate(REVERSED_BITS)
 
 
-def other_codec(page: bytes) -> str | None:
-    """Name of the codec of a stream by its first page, if it is one that libsndfile fails to decode in Ogg."""
+def other_codec(page: bytes) -> tuple[str, int] | None:
+    """Name and sample rate in Hz of a codec that libsndfile fails to decode in Ogg, by the first page of the stream."""
     packet = page[27 + page[26] :]
-    return next((name for first, name in OTHER_CODECS.items() if packet.startswith(first)), None)
+    for first, (name, at, order) in OTHER_CODECS.items():
+        if packet.startswith(first):
+            field = packet[at : at + 4]
+            rate = int.from_bytes(field[:3]) >> 4 if order == "big" else int.from_bytes(field, "little")
+            return name, rate
+    return None

@@ -83,12 +83,16 @@ def _streams(descriptor: int, head: bytes) -> tuple[list[_Stream], bool]:
     """The streams of a file, and whether a part of it is damaged or missing."""
     whole = [_Stream(descriptor)]
     if head.startswith(b"OggS"):
-        links, damaged = ogg.examine(descriptor)
+        links, damaged, granule = ogg.examine(descriptor)
         if not damaged and (codec := ogg.other_codec(head)):
-            raise UnknownFormatError(f"{codec} in Ogg")
+            name, rate = codec
+            one = len(links) == 1 and rate
+            raise UnknownFormatError(f"{name} in Ogg", granule / rate if one else None)
         return whole + [_Stream(FilePart(b"", descriptor, link)) for link in links[1:]], damaged
     start = end_of_id3(descriptor) if head.startswith(b"ID3") else 0
     if flacs := flac.streams(descriptor, start):
+        if any(each.changes for each in flacs):
+            raise UnknownFormatError("FLAC that changes its sample rate, channels or sample size")
         return [
             _Stream(each.part(descriptor) or descriptor, each.rate, each.samples) for each in flacs
         ], False
