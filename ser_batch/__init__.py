@@ -8,7 +8,7 @@ TYPE_CHECKING = False  # `typing` would delay the start of the command line
 if TYPE_CHECKING:
     from ser_batch.api.annotation import annotate, annotate_to, merge, report
     from ser_batch.api.annotator import Annotator
-    from ser_batch.api.archive import audit
+    from ser_batch.api.archive import audit, calibrate, uncalibrate
     from ser_batch.api.corpora import evaluate, features, train
     from ser_batch.api.exploration import explore
     from ser_batch.api.models import load_model
@@ -18,7 +18,7 @@ _MODULES = {
     **dict.fromkeys(("annotate", "annotate_to", "merge", "report"), "api.annotation"),
     "Annotator": "api.annotator",
     **dict.fromkeys(("evaluate", "features", "train"), "api.corpora"),
-    "audit": "api.archive",
+    **dict.fromkeys(("audit", "calibrate", "uncalibrate"), "api.archive"),
     "explore": "api.exploration",
     "load_model": "api.models",
     "SerBatchError": "errors",
@@ -31,6 +31,7 @@ __all__ = [
     "annotate",
     "annotate_to",
     "audit",
+    "calibrate",
     "evaluate",
     "explore",
     "features",
@@ -38,6 +39,7 @@ __all__ = [
     "merge",
     "report",
     "train",
+    "uncalibrate",
 ]
 
 

@@ -1,9 +1,10 @@
 """Audit and calibration of a finished run of `annotate`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-from ser_batch.api.paths import PathLike
+from ser_batch.api.paths import PathLike, listed
 
 
 def audit(
@@ -79,3 +80,37 @@ def audit_on_terminal(
     answers = Path(output) if output else Path(folder) / "audit.csv"
     items = draw_items(run, n, level_of(run, level), seed)
     return answers, listen(items, run.labels, answers, listener, key, say)
+
+
+def calibrate(
+    folder: PathLike, labels: PathLike | Iterable[PathLike], output: PathLike | None = None
+) -> dict[str, Any]:
+    """Estimate what the labels of an archive are worth, and calibrate them; what `ser-batch calibrate` does.
+
+    Args:
+        folder: output folder of `annotate` or `merge`.
+        labels: CSV files with the columns file, label, and perhaps start, end and listener.
+        output: file for the calibration alone; by default calibration.json in the folder, and its tables anew.
+
+    Returns:
+        What is in calibration.json. Estimates are `[value, low, high]`, with 95 % intervals, for the whole archive;
+        `before` and `after` the calibration, the latter cross-validated.
+
+    Raises:
+        SerBatchError: the folder holds no finished run, or the answers cannot be read or are too few.
+    """
+    from ser_batch.runs.calibrating import calibrate_run
+
+    paths = [Path(path) for path in listed(labels)]
+    return calibrate_run(Path(folder), paths, Path(output) if output else None)
+
+
+def uncalibrate(folder: PathLike) -> None:
+    """Remove the calibration of a folder, and write its tables without it; `ser-batch calibrate DIR --undo`.
+
+    Raises:
+        SerBatchError: the folder is not calibrated, or cannot be written.
+    """
+    from ser_batch.runs.calibrating import undo
+
+    undo(Path(folder))

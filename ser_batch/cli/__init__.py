@@ -15,6 +15,7 @@ COMMANDS = {
     "merge": "Join the shards of a job array into one run.",
     "report": "Write one HTML page that shows the annotations.",
     "audit": "Listen to a sample of what was annotated, and label it.",
+    "calibrate": "Tell what the labels are worth, and calibrate them, by recordings that people labelled.",
     "explore": "Show a corpus before training, as a page.",
     "train": "Train a model on a labelled corpus.",
     "evaluate": "Measure a model on a labelled corpus.",

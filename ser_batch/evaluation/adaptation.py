@@ -33,7 +33,7 @@ class LogitMap:
 
     def after(self, offsets: Floats) -> "LogitMap":
         """Return the map that equals adding `offsets` first and then applying this one."""
-        return LogitMap(self.factor, self.factor * offsets + self.offsets)
+        return LogitMap(self.factor, np.round(self.factor * offsets + self.offsets, 6))
 
 
 def log_probabilities(probabilities: Floats) -> Floats:

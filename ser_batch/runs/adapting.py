@@ -171,8 +171,8 @@ def group_of(by: str | None, name: str) -> str:
 
 
 @dataclass(slots=True)
-class _Group:
-    """Segments of a group: all of them, or every 2nd, 4th, … so that memory is bounded."""
+class SegmentSample:
+    """Segments of an archive or a part of it: all, or every 2nd, 4th, … of them, so that memory is bounded."""
 
     files: int = 0
     segments: int = 0
@@ -182,8 +182,10 @@ class _Group:
     )  # probabilities and speech ratio, `[n, labels + 1]`
     n_kept: int = 0
 
-    def add(self, annotation: Annotation) -> None:
-        """Add the segments of a file that have speech."""
+    def add(self, annotation: Outcome) -> None:
+        """Add the segments of a file that have speech; a failure has none."""
+        if not isinstance(annotation, Annotation):
+            return
         rows = np.column_stack([annotation.probabilities, annotation.speech])
         rows = rows[annotation.probabilities.any(axis=1) & (annotation.speech > 0)]
         if not len(rows):
@@ -206,16 +208,16 @@ class _Group:
 
 def group_offsets(
     results: Results, by: str | None, expected: NDArray[np.float64]
-) -> dict[str, tuple[_Group, NDArray[np.float64]]]:
+) -> dict[str, tuple[SegmentSample, NDArray[np.float64]]]:
     """The offsets of each group of files for expected shares, from results whose names are relative to the root.
 
     Raises:
         SerBatchError: a group is too small.
     """
-    groups: dict[str, _Group] = {}
+    groups: dict[str, SegmentSample] = {}
     for name, outcome in results:
         if isinstance(outcome, Annotation):
-            groups.setdefault(group_of(by, name), _Group()).add(outcome)
+            groups.setdefault(group_of(by, name), SegmentSample()).add(outcome)
     small = {name: group.segments for name, group in groups.items() if group.segments < LEAST_SEGMENTS}
     if small or not groups:
         first, segments = min(small.items(), default=("", 0))

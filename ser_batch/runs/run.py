@@ -54,6 +54,7 @@ def run(
     output = OutputFolder(folder, shard)
     bundle, settings = prepare(options, progress)
     asked = read_calibration(Path(options.calibration)) if options.calibration else None
+    calibration = asked if shard else calibration_in_use(folder, options, run_json.model_record(bundle))
     adapted: dict[str, Any] = {}
     summary = Summary(output.tables)
     with interruptible(summary), folder_errors(folder):
@@ -71,9 +72,6 @@ def run(
                 work = count_work(plan.pending(), plan.unreadable, summary.resumed, bundle.labels, name)
                 annotate_pending(plan, work, journal, settings, options, progress, summary)
                 if summary.complete:
-                    calibration = (
-                        asked if shard else calibration_in_use(folder, options, run_json.model_record(bundle))
-                    )
                     results, adapted = adapted_results(
                         lambda: plan.results(journal),
                         plan.name,
