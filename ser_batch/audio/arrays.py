@@ -29,15 +29,15 @@ def blocks(array: ArrayLike, sample_rate: float) -> tuple[int, Iterator[Array]]:
     samples = np.asarray(array)
     if sample_rate not in SAMPLE_RATES:
         raise SerBatchError(
-            f"the sample rate {sample_rate} is not a whole number of Hz from 1,000 to 768,000"
+            f"sample rate {sample_rate}: not a whole number from 1,000 to 768,000: give it in Hz"
         )
     if samples.ndim not in (1, 2) or not samples.size:
         raise SerBatchError(
-            f"an array of shape {samples.shape} is not audio: give [n], [channels, n] or [n, channels], n > 0"
+            f"array of shape {samples.shape}: not audio: give [n], [channels, n] or [n, channels], n > 0"
         )
     if samples.dtype.kind != "f" and (samples.dtype.kind not in "iu" or samples.dtype.itemsize > 4):
         raise SerBatchError(
-            f"samples of type {samples.dtype} are not audio: give floats, or integers of 8, 16 or 32 bits"
+            f"samples of type {samples.dtype}: not audio: give floats, or integers of 8, 16 or 32 bits"
         )
     frames = samples.reshape(len(samples), -1)
     if samples.ndim == 2 and len(frames) <= frames.shape[1]:
@@ -56,6 +56,6 @@ def _pieces(frames: NDArray[Any], sample_rate: int) -> Iterator[Piece]:
             values = (values - full_scale * (piece.dtype.kind == "u")) / full_scale
         if not (np.abs(values) < MAX_VALUE).all():
             raise SerBatchError(
-                "samples that are not finite (NaN, infinity, or beyond 1e9): check how the array was made"
+                "samples: not finite (NaN, infinity, or beyond 1e9): check how the array was made"
             )
         yield sample_rate, values.astype(np.float32)

@@ -75,7 +75,9 @@ def _default(ctx: click.Context, name: str, value: Any) -> tuple[str, Any]:
         )
     option = known[name]
     if isinstance(value, bool) != option.is_flag:
-        raise click.BadParameter(f"{name} takes {'true or false' if option.is_flag else 'a value'}")
+        raise click.BadParameter(
+            f"{name}: wrong type: give {'true or false' if option.is_flag else 'a value'}"
+        )
     value = [value] if option.multiple and not isinstance(value, list) else value
     try:
         option.type_cast_value(ctx, value)

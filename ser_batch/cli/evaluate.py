@@ -72,5 +72,7 @@ def command(
 def _condition(text: str) -> tuple[str, str]:
     column, equals, value = text.partition("=")
     if not equals:
-        raise click.BadParameter(f"{text!r} is not of the form COLUMN=VALUE.", param_hint="--only")
+        raise click.BadParameter(
+            f"{text!r}: not of the form COLUMN=VALUE: give, for example, fold=2", param_hint="--only"
+        )
     return column, value

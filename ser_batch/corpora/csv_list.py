@@ -24,7 +24,7 @@ def read(path: str) -> Corpus:
     for line, row in read_table(path, ("file", "label"), ("speaker",)):
         cells = {name: "" if value is None else str(value).strip() for name, value in row.items()}
         if not cells.get("file") or not cells.get("label"):
-            raise SerBatchError(f"{path}, line {line}: a file and a label are needed")
+            raise SerBatchError(f"{path}, line {line}: no file or no label: give both")
         source = str(Path(located(path, line, row)).absolute())
         name = name_in(source, str(folder))
         emotion = canonical(cells["label"]) or plain(cells["label"])

@@ -52,7 +52,9 @@ def write_page(table: ClipTable, folder: Path, seed: int | None = None) -> Path:
         )
         page.close()
     except OSError as error:
-        raise SerBatchError(f"cannot write {folder} ({error.strerror}): choose another with -o") from error
+        raise SerBatchError(
+            f"{folder}: cannot be written ({error.strerror}): choose another folder with -o"
+        ) from error
     return folder / "index.html"
 
 

@@ -168,7 +168,9 @@ def _csv_rows(
                 padded = row + [""] * (len(header) - len(row))
                 yield rows.line_num + number - 1, dict(zip(header, padded, strict=False))
     except csv.Error as error:
-        raise SerBatchError(f"{path}, line {rows.line_num + number - 1}: not valid CSV ({error})") from error
+        raise SerBatchError(
+            f"{path}, line {rows.line_num + number - 1}: not valid CSV ({error}): correct the line"
+        ) from error
     if not _has(header, needed) and not manifest:
         raise SerBatchError(f"{path}: no columns {','.join(needed)}: name them in the first line")
 
@@ -197,9 +199,9 @@ def _json_rows(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[in
         try:
             entry = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise SerBatchError(f"{path}, line {line}: not valid JSON ({error})") from error
+            raise SerBatchError(f"{path}, line {line}: not valid JSON ({error}): correct the line") from error
         if not isinstance(entry, dict):
-            raise SerBatchError(f'{path}, line {line}: not an object such as {{"file": "a.wav"}}')
+            raise SerBatchError(f'{path}, line {line}: not an object: write {{"file": "a.wav"}}')
         yield line, entry
 
 
@@ -228,4 +230,4 @@ def _lines(path: str, utf8: bool) -> Iterator[tuple[int, str]]:
     except UnicodeError as error:
         raise SerBatchError(f"{path}: not valid UTF-16: save it as CSV UTF-8") from error
     except OSError as error:
-        raise SerBatchError(f"{path}: cannot be read: {error.strerror}") from error
+        raise SerBatchError(f"{path}: cannot be read ({error.strerror}): check the path") from error

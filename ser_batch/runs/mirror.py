@@ -53,7 +53,7 @@ def mirrored_output(output: str, options: Options) -> Iterator[Path]:
         return
     if output.startswith(WEB):
         raise UsageError(
-            f"{redacted(output)}: a web address cannot be written to; name a folder or a bucket with -o"
+            f"{redacted(output)}: a web address cannot be written to: name a folder or a bucket with -o"
         )
     store = _Store(output.rstrip("/"), OutputFolder(folder, parse_shard(options.shard)))
     with store.lock():

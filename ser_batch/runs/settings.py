@@ -41,12 +41,16 @@ def resolve_settings(options: Options, bundle: Bundle) -> Settings:
         UsageError: invalid options.
     """
     if not 0.1 <= options.window <= WINDOW_SECONDS:
-        raise UsageError(f"a window of {options.window} s: the models take 0.1 to {WINDOW_SECONDS} s")
+        raise UsageError(
+            f"a window of {options.window} s: too short or too long: give 0.1 to {WINDOW_SECONDS} s"
+        )
     if not 0.01 <= options.hop <= options.window:
-        raise UsageError(f"a hop of {options.hop} s: give 0.01 s or more, and at most the window")
+        raise UsageError(
+            f"a hop of {options.hop} s: too short or too long: give 0.01 s to the window's {options.window} s"
+        )
     denoise = options.denoise or bundle.denoise
     if denoise not in ENGINES:
-        raise UsageError(f"unknown denoise engine {denoise!r}: choose from {', '.join(ENGINES)}")
+        raise UsageError(f"denoise {denoise!r}: unknown: choose from {', '.join(ENGINES)}")
     if denoise == "noisereduce":
         require("denoise noisereduce", "noisereduce")
     return Settings(str(bundle.path), options.window, options.hop, denoise)

@@ -70,7 +70,7 @@ def parse_shard(text: str | None, environment: Mapping[str, str] = os.environ) -
     index, count, auto_count = found.groups()
     shard = Shard(int(index), int(count)) if index else _from_scheduler(auto_count, environment)
     if not 1 <= shard.index <= shard.count:
-        raise UsageError(f"--shard {text}: there is no shard {shard}; they are counted from 1/N to N/N")
+        raise UsageError(f"--shard {text}: there is no shard {shard}: count them from 1/N to N/N")
     return shard
 
 

@@ -106,7 +106,9 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
     except BrokenPipeError:  # nobody reads any more
         return Summary(summary.folder)
     if summary.failed > options.failures_allowed:
-        raise SerBatchError(f"stopped: {summary.failed} failed, which is more than was allowed")
+        raise SerBatchError(
+            f"stopped: {summary.failed} failed, more than allowed: see their messages, or give a larger --max-failures"
+        )
     if summary.passed_over:
         progress.warn(summary_line(summary.passed_over))
     return summary
@@ -122,4 +124,4 @@ def _write(output: int, lines: Iterable[dict[str, Any]]) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise SerBatchError(f"cannot write to stdout ({error.strerror})") from error
+        raise SerBatchError(f"stdout: cannot be written ({error.strerror}): name a folder with -o") from error

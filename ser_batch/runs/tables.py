@@ -23,7 +23,7 @@ def check_formats(formats: Iterable[str]) -> None:
     """
     for kind in formats:
         if kind not in FORMATS:
-            raise UsageError(f"unknown format {kind!r}: choose from {', '.join(FORMATS)}")
+            raise UsageError(f"--format {kind}: unknown: choose from {', '.join(FORMATS)}")
         if kind in EXTRAS:
             require(f"--format {kind}", kind)
 

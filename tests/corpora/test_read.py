@@ -398,7 +398,7 @@ def test_without_a_speaker_each_file_of_a_csv_is_its_own(tmp_path: Path) -> None
     [
         ("file,speaker\na.wav,anna\n", "file,label"),
         ("", "file,label"),
-        ("file,label\na.wav,sad\nb.wav,\n", "line 3: a file and a label"),
+        ("file,label\na.wav,sad\nb.wav,\n", "line 3: no file or no label"),
         ("file,label\na.wav,sad\na.wav,happy\n", "line 3: a.wav is labelled happy, but sad above"),
         (
             "file,label\nx.wav,sad\ny.wav,happy\n",
