@@ -172,7 +172,7 @@ def test_what_cannot_be_done_is_said(corpus, tmp_path):
     with pytest.raises(SerBatchError, match="leaves out all clips"):
         ser_batch.explore(corpus, tmp_path / "out", labels={"happy": "", "sad": ""})
     (tmp_path / "file").touch()
-    with pytest.raises(SerBatchError, match="choose another with -o"):
+    with pytest.raises(SerBatchError, match="choose another folder with -o"):
         ser_batch.explore(corpus, tmp_path / "file" / "out", check=False)
 
 
