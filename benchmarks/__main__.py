@@ -5,6 +5,7 @@
 
 Those of the page: neighbours, stages, growth, startup, train; and profile, its picture.
 Others: driver, scaling, ray_nodes (docs/scaling.md), reliability (docs/reliability.md), lengths (docs/inputs.md);
+calibration (docs/your-archive.md);
 pooling, denoise and weights (docs/experiments.md).
 """
 
@@ -13,7 +14,17 @@ import sys
 from importlib import import_module
 
 PAGE = ("startup", "stages", "neighbours", "growth", "train", "profile")
-OTHERS = ("driver", "scaling", "ray_nodes", "reliability", "pooling", "denoise", "weights", "lengths")
+OTHERS = (
+    "driver",
+    "scaling",
+    "ray_nodes",
+    "reliability",
+    "pooling",
+    "denoise",
+    "weights",
+    "lengths",
+    "calibration",
+)
 
 
 def main() -> None:
