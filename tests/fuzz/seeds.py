@@ -30,6 +30,7 @@ BY_PYAV = [
     ("opus.webm", "libopus", "webm", 48_000, {}), ("flac.mka", "flac", "matroska", 16_000, {}),
     ("wma.wma", "wmav2", "asf", 44_100, {}), ("amr.amr", "libopencore_amrnb", "amr", 8_000, {}),
     ("mp3.avi", "mp3", "avi", 16_000, {}), ("wavpack.wv", "wavpack", "wv", 16_000, {}),
+    ("flac.oga", "flac", "ogg", 16_000, {}), ("int64.wav", "pcm_s64le", "wav", 16_000, {}),
 ]  # fmt: skip
 
 
@@ -43,6 +44,10 @@ def make_seeds(folder: Path) -> list[Path]:
         soundfile.write(folder / name, voice, RATE, format=container, subtype=subtype)
         (folder / name).write_bytes(_reproducible((folder / name).read_bytes()))
     soundfile.write(folder / "stereo.mp3", np.stack([voice, voice[::-1]], axis=1), 44_100, format="MP3")
+    joined = (folder / "layer3.mp3").read_bytes() + (folder / "stereo.mp3").read_bytes()
+    (folder / "joined.mp3").write_bytes(b"ICY 200 OK\r\n\r\n" + joined)
+    (folder / "tail.flac").write_bytes((folder / "pcm16.flac").read_bytes() + b"TAG" + bytes(125))
+    soundfile.write(folder / "inverted.wav", np.stack([voice, -voice], axis=1), RATE)
     try:
         for name, codec, container, rate, options in BY_PYAV:
             write_media(folder / name, codec, voice[None], rate, container=container, **options)

@@ -6,7 +6,7 @@ Decoders read as far as there are bytes and do not report that a file is truncat
 import os
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ser_batch.audio.decoding.file_parts import FilePart
 
@@ -15,6 +15,8 @@ MAX_HEADER = 1 << 20
 SLACK_BYTES = 128  # some writers include their header in the size of the audio
 LARGEST_SIZE = 2**62
 STREAMED = 0xFFFF_FFFF  # size in the header of a WAV whose length is not known
+WAV_OR_AIFF = (b"RIFF", b"RF64", b"RIFX", b"FORM")
+HARMLESS = (b"JUNK", b"fact", b"FVER")  # chunks without content that libsndfile could misread
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class _ChunkFormat:
         align: chunks begin at multiples of this.
         inclusive: whether the size includes the chunk header.
         skip: number of bytes in the audio chunk before the samples.
+        format: identifier of the chunk with the encoding.
     """
 
     first: int
@@ -36,13 +39,14 @@ class _ChunkFormat:
     align: int
     inclusive: bool = False
     skip: int = 0
+    format: bytes = b"fmt "
 
 
 CHUNK_FORMATS = {
     b"RIFF": _ChunkFormat(12, struct.Struct("<4sI"), b"data", 2),
     b"RF64": _ChunkFormat(12, struct.Struct("<4sI"), b"data", 2),
     b"RIFX": _ChunkFormat(12, struct.Struct(">4sI"), b"data", 2),
-    b"FORM": _ChunkFormat(12, struct.Struct(">4sI"), b"SSND", 2, skip=8),
+    b"FORM": _ChunkFormat(12, struct.Struct(">4sI"), b"SSND", 2, skip=8, format=b"COMM"),
     b"caff": _ChunkFormat(8, struct.Struct(">4sQ"), b"data", 1, skip=4),
     b"riff": _ChunkFormat(
         40, struct.Struct("<16sQ"), b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a", 8, inclusive=True
@@ -59,14 +63,16 @@ class AudioChunk:
         start: position of the first sample in bytes.
         size: number of bytes by the header; None if the header was written before the length was known.
         available: number of bytes from `start` to the end of the file.
-        fmt: content of the `fmt ` chunk of a WAV, else empty.
+        encoding: content of the `fmt ` chunk of a WAV, or of the `COMM` chunk of an AIFF before the audio, else empty.
+        plain: whether no optional chunk precedes the audio.
     """
 
     kind: bytes
     start: int
     size: int | None
     available: int
-    fmt: bytes = b""
+    encoding: bytes = b""
+    plain: bool = True
 
     @property
     def truncated(self) -> bool:
@@ -94,8 +100,8 @@ def find_audio(descriptor: int) -> AudioChunk | None:
 def with_plain_header(descriptor: int, audio: AudioChunk) -> FilePart | None:
     """The same audio behind a header without optional chunks or placeholder sizes; None if that is not possible.
 
-    For what libsndfile reads wrongly: it loses its place in a WAV with a malformed `cue ` chunk, and refuses a CAF
-    whose audio chunk has the size -1.
+    For what libsndfile reads wrongly: it takes audio for the content of a malformed chunk before it (`cue `, `acid`),
+    fails at others (`PEAK`, `LIST`, `ANNO`), and refuses a CAF whose audio chunk has the size -1.
     """
     size = audio.available if audio.size is None else min(audio.size, audio.available)
     end = audio.start + size
@@ -103,17 +109,19 @@ def with_plain_header(descriptor: int, audio: AudioChunk) -> FilePart | None:
         skip = CHUNK_FORMATS[audio.kind].skip
         head = os.pread(descriptor, audio.start - skip - 8, 0) + struct.pack(">Q", size + skip)
         return FilePart(head, descriptor, audio.start - skip, end)
-    if audio.fmt:
-        order = ">" if audio.kind == b"RIFX" else "<"
-        riff = struct.pack(order + "4sI4s", b"RIFX" if order == ">" else b"RIFF", STREAMED, b"WAVE")
-        fmt = struct.pack(order + "4sI", b"fmt ", len(audio.fmt)) + audio.fmt
-        data = struct.pack(order + "4sI", b"data", min(size, STREAMED))
-        return FilePart(riff + fmt + data, descriptor, audio.start, end)
-    return None
+    if not audio.encoding or audio.kind not in WAV_OR_AIFF:
+        return None
+    chunks, kind = CHUNK_FORMATS[audio.kind], audio.kind.replace(b"RF64", b"RIFF")
+    order = "<" if kind == b"RIFF" else ">"
+    head = kind + struct.pack(order + "I", min(size + 512, STREAMED)) + os.pread(descriptor, 4, 8)
+    head += chunks.format + struct.pack(order + "I", len(audio.encoding)) + audio.encoding
+    head += bytes(len(audio.encoding) % 2)
+    head += chunks.audio + struct.pack(order + "I", min(size + chunks.skip, STREAMED)) + bytes(chunks.skip)
+    return FilePart(head, descriptor, audio.start, end)
 
 
 def _audio_chunk(descriptor: int, kind: bytes, chunks: _ChunkFormat) -> AudioChunk | None:
-    position, size_64, fmt = chunks.first, 0, b""
+    position, size_64, encoding, plain = chunks.first, 0, b"", True
     for _ in range(MAX_CHUNKS):
         head = os.pread(descriptor, chunks.header.size, position)
         if len(head) < chunks.header.size:
@@ -123,11 +131,14 @@ def _audio_chunk(descriptor: int, kind: bytes, chunks: _ChunkFormat) -> AudioChu
         if chunks.inclusive:
             size -= chunks.header.size
         if name == chunks.audio:
-            return _found(descriptor, kind, start + chunks.skip, (size_64 or size) - chunks.skip, fmt)
+            found = _found(descriptor, kind, start + chunks.skip, (size_64 or size) - chunks.skip)
+            return replace(found, encoding=encoding, plain=plain)
         if name == b"ds64":
             size_64 = int.from_bytes(os.pread(descriptor, 8, start + 8), "little")
-        elif name == b"fmt " and size < MAX_HEADER:
-            fmt = os.pread(descriptor, size, start)
+        elif name == chunks.format and size < MAX_HEADER:
+            encoding = os.pread(descriptor, size, start)
+        elif name not in HARMLESS:
+            plain = False
         position = start + size
         position += -position % chunks.align
         if not start <= position < LARGEST_SIZE:
@@ -135,13 +146,13 @@ def _audio_chunk(descriptor: int, kind: bytes, chunks: _ChunkFormat) -> AudioChu
     return None
 
 
-def _found(descriptor: int, kind: bytes, start: int, size: int, fmt: bytes = b"") -> AudioChunk:
+def _found(descriptor: int, kind: bytes, start: int, size: int) -> AudioChunk:
     """An `AudioChunk`; placeholder sizes of streamed files (0, about 2 or 4 GiB, at least 2^62) become None."""
     skipped = CHUNK_FORMATS[kind].skip if kind in CHUNK_FORMATS else 0
     full = size + skipped
     unknown = size <= 0 or full | 0xFFF in (0x7FFF_FFFF, 0xFFFF_FFFF) or full == 0x8000_0000
     available = max(0, os.fstat(descriptor).st_size - start)
-    return AudioChunk(kind, start, None if unknown or full >= LARGEST_SIZE else size, available, fmt)
+    return AudioChunk(kind, start, None if unknown or full >= LARGEST_SIZE else size, available)
 
 
 def _sphere_size(head: bytes) -> int:

@@ -13,7 +13,6 @@ from ser_batch.audio.decoding.common import BLOCK_VALUES, DecodeError, Piece
 from ser_batch.audio.decoding.file_parts import FilePart, end_of_id3
 
 UNKNOWN_FORMAT = {1, 4, 18, 64}  # libsndfile's errors for unknown formats and encodings
-MALFORMED = 3
 NO_FRAMES = 7  # its error for MP3 without a decodable frame, "File does not exist"
 SAMPLE_BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8,
                 "ULAW": 1, "ALAW": 1}  # fmt: skip
@@ -122,7 +121,7 @@ def _opened(file: io.FileIO, stream: _Stream, audio: chunks.AudioChunk | None) -
     try:
         sound = _sound(file, stream.source)
     except soundfile.LibsndfileError as error:
-        if error.code != MALFORMED or plain is None:
+        if error.code in UNKNOWN_FORMAT or plain is None:
             raise
         return _sound(file, plain), stream
     width = SAMPLE_BYTES.get(sound.subtype, 0) * sound.channels
@@ -130,7 +129,7 @@ def _opened(file: io.FileIO, stream: _Stream, audio: chunks.AudioChunk | None) -
         return sound, stream
     size = audio.available if audio.size is None else min(audio.size, audio.available)
     stream = replace(stream, rate=sound.samplerate, samples=size // width, slack=sound.samplerate // 20)
-    if plain is None or abs(sound.frames - stream.samples) <= 1:
+    if plain is None or (audio.plain and abs(sound.frames - stream.samples) <= 1):
         return sound, stream
     sound.close()
     return _sound(file, plain), stream

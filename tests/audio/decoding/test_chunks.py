@@ -82,7 +82,8 @@ def test_a_cue_chunk_with_a_wrong_count_takes_no_audio_away(tmp_path, speech, co
     data = (tmp_path / "a.wav").read_bytes()
     at = data.index(b"data")
     cue = cue_chunk(says, 3)
-    for changed in (data[:at] + cue + data[at:], data + cue):
+    text = b"LIST" + struct.pack("<I", 60_012) + b"INFOICMT" + struct.pack("<I", 60_000) + bytes(60_000)
+    for changed in (data[:at] + cue + data[at:], data[:at] + cue + data[at:] + text, data + cue):
         np.testing.assert_array_equal(decode(write(tmp_path / "b.wav", changed)), whole)
 
 
@@ -93,4 +94,28 @@ def test_a_streamed_caf_is_read_to_its_end(tmp_path, speech):
     streamed = data[:at] + b"\xff" * 8 + data[at + 8 :]
     np.testing.assert_array_equal(
         decode(write(tmp_path / "b.caf", streamed)), decode(write(tmp_path / "a.caf", data))
+    )
+
+
+@pytest.mark.parametrize("name", [b"acid", b"PEAK", b"LIST", b"smpl", b"inst", b"bext", b"cart", b"xyz "])
+@pytest.mark.parametrize("size", [0, 2, 8, 36])
+def test_a_chunk_that_is_too_short_takes_no_audio_away(tmp_path, speech, name, size):
+    soundfile.write(tmp_path / "a.wav", speech, RATE)
+    whole = decode(tmp_path / "a.wav")
+    data = (tmp_path / "a.wav").read_bytes()
+    at = data.index(b"data")
+    changed = data[:at] + name + struct.pack("<I", size) + b"\xff" * size + data[at:] + b"LIST" + bytes(9_000)
+    np.testing.assert_array_equal(decode(write(tmp_path / "b.wav", changed)), whole)
+
+
+@pytest.mark.parametrize("name", [b"MARK", b"COMT", b"INST", b"ANNO", b"NAME"])
+def test_chunks_of_an_aiff_take_no_audio_away(tmp_path, speech, name):
+    soundfile.write(tmp_path / "a.aiff", speech, RATE)
+    whole = decode(tmp_path / "a.aiff")
+    data = (tmp_path / "a.aiff").read_bytes()
+    at = data.index(b"SSND")
+    chunk = name + struct.pack(">IH", 10, 500) + bytes(8)
+    note = b"ANNO" + struct.pack(">I", 9_000) + b"x" * 9_000
+    np.testing.assert_array_equal(
+        decode(write(tmp_path / "b.aiff", data[:at] + chunk + data[at:] + note)), whole
     )

@@ -1,6 +1,7 @@
 """What libsndfile does not know, through PyAV."""
 
 import os
+import struct
 import subprocess
 import sys
 
@@ -180,3 +181,48 @@ except Exception as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'ser-batch[av]'" in done.stdout
+
+
+@pytest.mark.parametrize("rate", [8_000, 48_000])
+def test_hidden_samples_are_not_missing_ones(tmp_path, rate):
+    """Apple's encoder hides 2,112 samples with a tag: a quarter of a second at 8 kHz."""
+    write_media(tmp_path / "a.m4a", "aac", tone(3, rate), rate, container="ipod", fflags="-bitexact")
+    data = (tmp_path / "a.m4a").read_bytes()
+    tag = f" 00000000 00000840 00000100 {3 * rate:016X}" + " 00000000" * 8
+    fields = box(b"mean", bytes(4) + b"com.apple.iTunes") + box(b"name", bytes(4) + b"iTunSMPB")
+    item = box(b"----", fields + box(b"data", b"\0\0\0\1" + bytes(4) + tag.encode()))
+    (tmp_path / "a.m4a").write_bytes(insert(data, [b"moov", b"udta", b"meta", b"ilst"], item))
+    assert 0 < 3 * rate - len(decode(tmp_path / "a.m4a", rate)) <= 2_112
+    os.truncate(tmp_path / "a.m4a", len(data) // 2)
+    with pytest.raises(DecodeError, match=r"damaged|cut off"):
+        decode(tmp_path / "a.m4a", rate)
+
+
+def box(name, content):
+    return struct.pack(">I", 8 + len(content)) + name + content
+
+
+def insert(data, path, item):
+    """Add a box at the end of the box that `path` leads to."""
+    if not path:
+        return data + item
+    at = 0
+    while data[at + 4 : at + 8] != path[0]:
+        at += int.from_bytes(data[at : at + 4])
+    end, inner = at + int.from_bytes(data[at : at + 4]), at + 8 + 4 * (path[0] == b"meta")
+    content = data[at + 8 : inner] + insert(data[inner:end], path[1:], item)
+    return data[:at] + box(path[0], content) + data[end:]
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "codec", "id_", "other"),
+    [
+        ("a.mka", "matroska", "flac", b"A_FLAC", b"A_XXXX"),
+        ("a.avi", None, "mp3", b"\x55\0\1\0", b"\x56\x12\1\0"),
+    ],
+)
+def test_a_codec_without_a_decoder_is_named_as_the_cause(tmp_path, name, container, codec, id_, other):
+    write_media(tmp_path / name, codec, tone(1, 16_000), 16_000, container=container)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes().replace(id_, other))
+    with pytest.raises(DecodeError, match="a codec that FFmpeg cannot decode: convert it"):
+        decode(tmp_path / name)
