@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ser_batch.api.annotation import annotate, annotate_to, merge, report
     from ser_batch.api.annotator import Annotator
     from ser_batch.api.archive import audit, calibrate, uncalibrate
-    from ser_batch.api.corpora import evaluate, features, train
+    from ser_batch.api.corpora import evaluate, evaluate_all, features, train
     from ser_batch.api.exploration import explore
     from ser_batch.api.models import load_model
     from ser_batch.errors import SerBatchError
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _MODULES = {
     **dict.fromkeys(("annotate", "annotate_to", "merge", "report"), "api.annotation"),
     "Annotator": "api.annotator",
-    **dict.fromkeys(("evaluate", "features", "train"), "api.corpora"),
     **dict.fromkeys(("audit", "calibrate", "uncalibrate"), "api.archive"),
+    **dict.fromkeys(("evaluate", "evaluate_all", "features", "train"), "api.corpora"),
     "explore": "api.exploration",
     "load_model": "api.models",
     "SerBatchError": "errors",
@@ -33,6 +33,7 @@ __all__ = [
     "audit",
     "calibrate",
     "evaluate",
+    "evaluate_all",
     "explore",
     "features",
     "load_model",

@@ -13,6 +13,7 @@ from ser_batch.extras import require
 if TYPE_CHECKING:
     from ser_batch.corpora.feature_table import FeatureTable
     from ser_batch.evaluation.evaluate import Evaluation
+    from ser_batch.evaluation.several import Evaluations
     from ser_batch.model.bundle import Bundle
 
 
@@ -68,6 +69,7 @@ def train(
     test_fold: str | None = None,
     cross_validate: bool = False,
     folds: int = 5,
+    rooms: PathLike | Sequence[PathLike] = (),
     denoise: str | None = None,
     resume: bool = False,
     jobs: int | None = None,
@@ -92,6 +94,7 @@ def train(
         test_fold: hold out this fold of the corpus's own instead.
         cross_validate: train once for each fold, holding it out; then once on all of them.
         folds: number of folds where the corpus has none of its own.
+        rooms: other corpora that the final model is also measured on, for the card; nothing is fitted to them.
         denoise: noise reduction before the features, by default `off` or that of `init_from`; a stored table keeps its
             own.
         resume: continue an interrupted training in `output`.
@@ -139,6 +142,7 @@ def train(
         teacher=Teacher.load(Path(teacher), table) if teacher else None,
         noise=noise,
         test_noises=test_noises,
+        rooms=[each[:2] for each in _tables(list(listed(rooms)), mapping, denoise, jobs, progress)],
         mapping=mapping,
         quiet=not progress,
         command=command,
@@ -147,7 +151,7 @@ def train(
 
 
 def evaluate(
-    corpora: PathLike | Sequence[PathLike],
+    corpus: PathLike,
     model: PathLike = "crema-d",
     output: PathLike | None = None,
     *,
@@ -163,7 +167,7 @@ def evaluate(
     """Measure a model on a labelled corpus; what `ser-batch evaluate` does.
 
     Args:
-        corpora: one as for `features`, or several.
+        corpus: as for `features`.
         model: a bundled model's name, or a folder that `train` wrote.
         output: folder for the figures, the confusion matrix and the predicted/actual table.
         labels: as for `train`; by default as the model's card says.
@@ -178,29 +182,88 @@ def evaluate(
     Raises:
         SerBatchError: no corpus, no such model, or no label that both have.
     """
+    options: dict[str, Any] = {
+        "noise": noise,
+        "snr": snr,
+        "denoise": denoise,
+        "jobs": jobs,
+        "progress": progress,
+    }
+    evaluations = evaluate_all([corpus], model, labels=labels, where=where, held_out=held_out, **options)
+    (evaluation,) = evaluations.by_corpus.values()
+    if output is not None:
+        require("evaluate with a folder for pictures", "explore")
+        evaluation.save(output)
+    return evaluation
+
+
+def evaluate_all(
+    corpora: Sequence[PathLike],
+    model: PathLike = "crema-d",
+    output: PathLike | None = None,
+    *,
+    labels: PathLike | Mapping[str, str] | None = None,
+    where: Mapping[str, str] | None = None,
+    held_out: bool = False,
+    noise: PathLike | Sequence[PathLike] = (),
+    snr: Sequence[float] = (20, 10, 5, 0),
+    denoise: str | None = None,
+    jobs: int | None = None,
+    progress: bool = False,
+) -> "Evaluations":
+    """Measure a model on several corpora, one by one; what `ser-batch evaluate` does with more than one.
+
+    Args:
+        corpora: each as for `features`.
+        model: as for `evaluate`, and so are all that are not here.
+        output: folder for corpora.csv, corpora.png and a folder for each corpus.
+        labels: as for `evaluate`.
+        where: as for `evaluate`.
+        held_out: as for `evaluate`.
+        noise: as for `evaluate`.
+        snr: as for `evaluate`.
+        denoise: as for `evaluate`.
+        jobs: as for `evaluate`.
+        progress: as for `evaluate`.
+
+    Raises:
+        SerBatchError: as for `evaluate`.
+    """
     if output is not None:
         require("evaluate with a folder for pictures", "explore")
     from ser_batch.audio.noise import read_noise
-    from ser_batch.corpora.joining import join
     from ser_batch.corpora.mapping import read_mapping
     from ser_batch.evaluation.evaluate import evaluate_bundle, held_out_clips
+    from ser_batch.evaluation.several import Evaluations
     from ser_batch.model.bundle import load_bundle
 
     bundle = load_bundle(model)
     noises = [read_noise(fspath(each)) for each in listed(noise)]
     mapping = bundle.mapping if labels is None else read_mapping(labels)
-    tables = [
-        _table(corpus, mapping, denoise or bundle.denoise, jobs, progress) for corpus in listed(corpora)
-    ]
-    table, notes = join(tables, mapping, only_shared=False)
-    if held_out:
-        table = held_out_clips(bundle, table)
-    for column, value in (where or {}).items():
-        table = table.where(column, value)
-    evaluation = evaluate_bundle(bundle, table, tuple(notes), noises, snr, quiet=not progress)
+    by_corpus = {}
+    for title, table, notes in _tables(corpora, mapping, denoise or bundle.denoise, jobs, progress):
+        if held_out:
+            table = held_out_clips(bundle, table)
+        for column, value in (where or {}).items():
+            table = table.where(column, value)
+        by_corpus[title] = evaluate_bundle(bundle, table, tuple(notes), noises, snr, quiet=not progress)
+    evaluations = Evaluations(by_corpus)
     if output is not None:
-        evaluation.save(output)
-    return evaluation
+        evaluations.save(output)
+    return evaluations
+
+
+def _tables(
+    corpora: Sequence[PathLike], mapping: Mapping[str, str], denoise: str, jobs: int | None, progress: bool
+) -> list[tuple[str, "FeatureTable", list[str]]]:
+    """Title, table and notes of each of several corpora, with labels mapped."""
+    from ser_batch.corpora.joining import join
+    from ser_batch.evaluation.several import titles_of
+
+    tables = [_table(corpus, mapping, denoise, jobs, progress) for corpus in corpora]
+    titles = titles_of((table.corpus, fspath(path)) for table, path in zip(tables, corpora, strict=True))
+    joined = (join([table], mapping, only_shared=False) for table in tables)
+    return [(title, *each) for title, each in zip(titles, joined, strict=True)]
 
 
 def _table(

@@ -55,6 +55,8 @@ def command(
 ) -> None:
     """Measure a model on CORPUS: accuracy, UAR, macro-F1, calibration, confusion matrix, figures by group.
 
+    Several corpora are measured one by one: one table, a row for each corpus and their mean.
+
     CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder an emotion, a CSV file
     with the columns file,label[,speaker], or a table stored by `ser-batch features`.
     """
@@ -63,8 +65,11 @@ def command(
     import ser_batch
 
     where = dict(_condition(text) for text in only)
-    evaluation = ser_batch.evaluate(list(corpora), model, output, where=where, progress=not quiet, **options)
-    Console().print(evaluation.render())
+    options |= {"where": where, "progress": not quiet}
+    if len(corpora) == 1:
+        Console().print(ser_batch.evaluate(corpora[0], model, output, **options).render())
+    else:
+        Console().print(ser_batch.evaluate_all(corpora, model, output, **options).render())
     if output is not None:
         click.echo(f"The predictions are in {output}", err=True)
 

@@ -41,6 +41,7 @@ from ser_batch.cli.config import configurable
 @click.option("--test-fold", metavar="FOLD", help="Hold out this fold of the corpus instead.")
 @click.option("--cross-validate", is_flag=True, help="Hold out each fold once, then train on all.")
 @click.option("--folds", type=int, default=5, metavar="N", help="If the corpus has none.")
+@click.option("--rooms", multiple=True, metavar="CORPUS", help="Measure on this corpus too; repeatable.")
 @shared.denoise
 @click.option("--resume", is_flag=True, help="Continue an interrupted training in DIR.")
 @shared.jobs

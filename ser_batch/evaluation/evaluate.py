@@ -39,6 +39,7 @@ class Evaluation:
         temperature: from the model's card.
         attributes: columns to group the clips by.
         notes: reasons why the figures may mislead.
+        speakers: of the clips.
         under_noise: by noise and by signal-to-noise ratio in dB, the figures of the same clips with that noise.
     """
 
@@ -49,6 +50,7 @@ class Evaluation:
     temperature: float
     attributes: dict[str, list[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    speakers: list[str] = field(default_factory=list)
     under_noise: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
     @cached_property
@@ -104,10 +106,13 @@ class Evaluation:
         }
 
     def groups(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Clips, UAR and accuracy within each value of each attribute that has 2 to 16 values."""
+        """Clips, speakers, UAR and accuracy by value of each attribute that has 2 to 16 values; ages by decade."""
+        columns = dict(self.attributes)
+        if "age" in columns:
+            columns["age"] = _decades(columns["age"])
         return {
             attribute: {value: self._group(np.array(column) == value) for value in sorted(set(column))}
-            for attribute, column in self.attributes.items()
+            for attribute, column in columns.items()
             if 2 <= len(set(column)) <= MOST_GROUPS
             and attribute != "fold"
             and not attribute.startswith("vote_")
@@ -117,6 +122,9 @@ class Evaluation:
         confusion = metrics.confusion_matrix(self.actual[mask], self.predicted[mask], len(self.labels))
         return {
             "clips": int(mask.sum()),
+            "speakers": len(
+                {speaker for speaker, chosen in zip(self.speakers, mask, strict=False) if chosen}
+            ),
             "uar": metrics.uar(confusion),
             "accuracy": metrics.accuracy(confusion),
         }
@@ -163,6 +171,11 @@ class Evaluation:
         from ser_batch.evaluation.terminal_tables import evaluation_tables
 
         return Group(*evaluation_tables(self.summary(), self.labels))
+
+
+def _decades(ages: Sequence[str]) -> list[str]:
+    """`30–39` for 34; what is not a number stays."""
+    return [f"{(low := int(age) // 10 * 10)}–{low + 9}" if age.isdigit() else age for age in ages]
 
 
 def evaluate(
@@ -214,6 +227,7 @@ def evaluate(
         temperature,
         table.attributes,
         notes,
+        table.speakers,
     )
     under_noise = {
         noise.source: {

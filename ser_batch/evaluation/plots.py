@@ -56,6 +56,27 @@ def save_reliability(probabilities: NDArray[np.float64], actual: NDArray[np.int6
     _save(figure, path)
 
 
+def save_corpora(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """UAR, calibration error and shares of the given labels of each corpus; `rows` as of `several.Evaluations.rows`."""
+    figure, (left, right) = _subplots(2, (10, 1.5 + 0.4 * len(rows)))
+    place = np.arange(len(rows))
+    for shift, name, title in ((-0.2, "uar", "UAR"), (0.2, "ece", "ECE")):
+        left.barh(place + shift, [row[name] for row in rows], height=0.4, label=title)
+    start = np.zeros(len(rows))
+    for name in (name for name in rows[0] if name.startswith("share_")):
+        shares = np.array([row[name] for row in rows])
+        right.barh(place, shares, left=start, height=0.7, label=name.removeprefix("share_"))
+        start += shares
+    left.set_yticks(place, [row["corpus"] for row in rows])
+    right.set_yticks(place, [""] * len(rows))
+    left.set(title="UAR and calibration error", xlim=(0, 1))
+    right.set(title="labels given, shares of the clips", xlim=(0, 1))
+    for axes in (left, right):
+        axes.invert_yaxis()
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3)
+    _save(figure, path)
+
+
 def _subplots(columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
     # a figure made without pyplot needs no display and touches no global state
     from matplotlib.backends.backend_agg import FigureCanvasAgg

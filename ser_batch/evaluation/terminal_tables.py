@@ -1,11 +1,13 @@
 """Tables for the terminal: evaluations and model cards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
+
+MEAN = "mean"  # the corpus of the last row of a table of corpora
 
 
 def evaluation_tables(summary: dict[str, Any], labels: list[str]) -> list[RenderableType]:
@@ -55,7 +57,23 @@ def card_tables(card: dict[str, Any]) -> list[RenderableType]:
             about.add_row(Text(name, style="bold"), value)
     crossed = card.get("cross_validation")
     tables = _cross_validation(crossed) if crossed else []
-    return [about, *tables, *evaluation_tables(evaluation, card["labels"])]
+    rooms = corpora_tables(card["rooms"]) if card.get("rooms") else []
+    return [about, *tables, *rooms, *evaluation_tables(evaluation, card["labels"])]
+
+
+def corpora_tables(rows: Iterable[Mapping[str, Any]]) -> list[RenderableType]:
+    """Figures of each corpus, and shares of the labels that the model gave; rows of `several.Evaluations.rows`."""
+    rows = list(rows)
+    names = [name for name in rows[0] if name.startswith("share_")]
+    figures = _numbers("corpus", "clips", "labels", "UAR", "accuracy", "ECE", "confidence")
+    shares = _numbers("labels given", *(name.removeprefix("share_") for name in names))
+    for row in rows:
+        style = "bold" if row["corpus"] == MEAN else None
+        labels = "" if row["corpus"] == MEAN else str(row["labels"])
+        cells = (f"{row[name]:.3f}" for name in ("uar", "accuracy", "ece", "confidence"))
+        figures.add_row(row["corpus"], f"{row['clips']:,}", labels, *cells, style=style)
+        shares.add_row(row["corpus"], *(f"{row[name]:.0%}" for name in names), style=style)
+    return [figures, shares]
 
 
 def bundles_table(cards: list[dict[str, Any]]) -> Table:
@@ -100,9 +118,12 @@ def _figures(row: dict[str, float]) -> Iterator[str]:
 
 
 def _group(attribute: str, values: dict[str, dict[str, float]]) -> Table:
-    table = _numbers(attribute, "clips", "UAR", "accuracy")
+    table = _numbers(attribute, "clips", "speakers", "UAR", "accuracy")
     for value, row in values.items():
-        table.add_row(value or "–", f"{row['clips']:,}", f"{row['uar']:.3f}", f"{row['accuracy']:.3f}")
+        speakers = str(row.get("speakers") or "–")
+        table.add_row(
+            value or "–", f"{row['clips']:,}", speakers, f"{row['uar']:.3f}", f"{row['accuracy']:.3f}"
+        )
     return table
 
 

@@ -48,6 +48,7 @@ def make_card(
     evaluated_on: str,
     evaluation: dict[str, Any],
     cross_validation: dict[str, Any] | None,
+    rooms: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Gather the card of a trained network, in JSON's types.
 
@@ -62,6 +63,7 @@ def make_card(
         evaluated_on: the part that the figures are from.
         evaluation: the figures.
         cross_validation: the figures over the folds.
+        rooms: figures of other corpora, as of `several.Evaluations.rows`.
     """
     table, options = job.table, job.options
     network = folder / NETWORK_FILE
@@ -100,6 +102,8 @@ def make_card(
     }
     if cross_validation:
         card["cross_validation"] = cross_validation
+    if rooms:
+        card["rooms"] = rooms
     return card
 
 
@@ -139,6 +143,9 @@ def _attribution(job: Job) -> str:
 def _described(part: str, job: Job, speakers: dict[str, list[str]]) -> str:
     """Whose clips the figures are from, and why they may be too good."""
     table = job.table
+    if part == "cross-validation":
+        who = f"all {len(set(table.speakers))} speakers of {table.corpus}"
+        return f"{who}, each by the network that was not trained on it"
     who = f"{len(speakers[part])} {part} speakers of {table.corpus}"
     if len(set(table.speakers)) == len(table):
         return f"{part} clips of {table.corpus}, whose speakers are not known: some may also be in training"

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.evaluation import calibration, metrics
-from ser_batch.evaluation.evaluate import logits_of
+from ser_batch.evaluation.evaluate import Evaluation, logits_of
 from ser_batch.model.bundle import CARD_FILE, load_bundle
 from ser_batch.model.runtime import Network, softmax
-from ser_batch.training.fitting import fit_one
+from ser_batch.training.fitting import CrossValidation, fit_one
 from ser_batch.training.job import Job
 from ser_batch.training.splits import folds_of, split_fold
 
@@ -20,24 +20,23 @@ FOLDS = "folds"  # folder of the networks of the folds, in that of the final one
 FIGURES = ("uar", "accuracy", "macro_f1", "ece", "ece_uncalibrated")
 
 
-def cross_validate(job: Job, out: Path) -> dict[str, Any]:
+def cross_validate(job: Job, out: Path) -> CrossValidation:
     """Train and test a network for each fold; its bundle is `out/folds/FOLD`.
 
     A job that starts from a cross-validated model starts each fold from that model's network of the same fold.
 
     The final network's temperature is fitted on all clips, each with the logits of the network that did not train on
     it. The calibration error of a fold is measured with the temperature of the other folds, as for new speakers.
-
-    Returns:
-        For the card: temperature, figures of each fold, their mean and sample standard deviation, by class and group.
     """
     evaluations, logits, actual = {}, {}, {}
+    logits_of_all = np.zeros((len(job.table), len(job.labels)), np.float32)
     for fold, test in folds_of(job.table, job.hold_out, job.seed).items():
         parts = split_fold(job.table, test, job.hold_out, job.seed)
         bundle = fit_one(_of_fold(job, fold), parts, out / FOLDS / fold)
         network = Network(bundle.network_path)
         evaluations[fold] = bundle.card["evaluation"]
         logits[fold], actual[fold] = logits_of(network, job.table.select(test)), job.classes[test]
+        logits_of_all[test] = logits[fold]
     by_fold = {fold: {figure: each[figure] for figure in FIGURES} for fold, each in evaluations.items()}
     probabilities = {}
     for fold, figures in by_fold.items():
@@ -47,7 +46,7 @@ def cross_validate(job: Job, out: Path) -> dict[str, Any]:
         figures["temperature"] = temperature
         figures["ece"] = metrics.expected_calibration_error(probabilities[fold], actual[fold])
     overall = over_folds(list(by_fold.values()))
-    return {
+    figures = {
         "temperature": _temperature(logits, actual, list(by_fold)),
         "folds": by_fold,
         "mean": {figure: overall[figure]["mean"] for figure in FIGURES},
@@ -59,10 +58,22 @@ def cross_validate(job: Job, out: Path) -> dict[str, Any]:
         "groups": over_folds([each["groups"] for each in evaluations.values()]),
         "under_noise": over_folds([each["under_noise"] for each in evaluations.values()]),
     }
+    table = job.table
+    together = Evaluation(
+        job.labels,
+        table.names,
+        job.classes,
+        logits_of_all,
+        figures["temperature"],
+        table.attributes,
+        speakers=table.speakers,
+    )
+    return CrossValidation(figures, together)
 
 
 def _of_fold(job: Job, fold: str) -> Job:
-    """The job that starts from the network of a fold, where the model to start from has one."""
+    """The job of a fold; it starts from the network of that fold, where the model to start from has one."""
+    job = replace(job, rooms=())
     folder = job.start.path / FOLDS / fold if job.start else None
     return replace(job, start=load_bundle(folder)) if folder and (folder / CARD_FILE).exists() else job
 
@@ -77,7 +88,7 @@ def _temperature(
 
 
 def over_folds(folds: list[dict[str, Any]]) -> dict[str, Any]:
-    """For each figure that every fold has, at any depth, `{"mean": …, "sd": …}`; for `clips` their sum."""
+    """For each figure that all folds have, at any depth, `{"mean": …, "sd": …}`; the sum of `clips` and `speakers`."""
     common = [name for name in folds[0] if all(name in fold for fold in folds)]
     return {name: _over([fold[name] for fold in folds], name) for name in common}
 
@@ -85,6 +96,6 @@ def over_folds(folds: list[dict[str, Any]]) -> dict[str, Any]:
 def _over(values: list[Any], name: str) -> Any:
     if isinstance(values[0], dict):
         return over_folds(values)
-    if name == "clips":
+    if name in ("clips", "speakers"):
         return sum(values)
     return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1))}

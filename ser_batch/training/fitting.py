@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from ser_batch.audio import features, front_end
 from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.evaluation import calibration, metrics, plots
-from ser_batch.evaluation.evaluate import evaluate, logits_of
+from ser_batch.evaluation.evaluate import Evaluation, evaluate, logits_of
+from ser_batch.evaluation.several import Evaluations
 from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
 from ser_batch.model.runtime import Network
 from ser_batch.training import export
@@ -39,8 +40,15 @@ STANDARD_CLIPS = 256
 Array = NDArray[np.float32]
 
 
+class CrossValidation(NamedTuple):
+    """Figures over the folds, for the card; and the evaluation of all clips, each by the network of its fold."""
+
+    figures: dict[str, Any]
+    evaluation: Evaluation
+
+
 def fit_one(
-    job: Job, parts: dict[str, Mask], out: Path, cross_validation: dict[str, Any] | None = None
+    job: Job, parts: dict[str, Mask], out: Path, cross_validation: CrossValidation | None = None
 ) -> Bundle:
     """Train on one split of the clips and write the bundle; the card comes last and makes it complete.
 
@@ -48,7 +56,7 @@ def fit_one(
         job: the training.
         parts: for `train`, `validation` and `test` a bool mask over the job's table.
         out: directory for the bundle; a complete one is returned as it is, an incomplete one is resumed.
-        cross_validation: figures for the card, and the temperature.
+        cross_validation: gives the temperature and the figures; without, they are those of a held-out part.
     """
     if (out / CARD_FILE).exists():
         return load_bundle(out)
@@ -63,13 +71,17 @@ def fit_one(
 
     temperature = 1.0
     if cross_validation:
-        temperature = cross_validation["temperature"]
+        temperature = cross_validation.figures["temperature"]
     elif parts["validation"].any():
         validation_logits = logits_of(network, table.select(parts["validation"]))
         temperature = calibration.fit_temperature(validation_logits, job.classes[parts["validation"]])
     measured = next(part for part in ("test", "validation", "train") if parts[part].any())
     noises = job.test_noises if measured == "test" else ()
-    evaluation = evaluate(network, table.select(parts[measured]), job.labels, temperature, noises=noises)
+    if cross_validation:
+        measured, evaluation = "cross-validation", cross_validation.evaluation
+    else:
+        part = table.select(parts[measured])
+        evaluation = evaluate(network, part, job.labels, temperature, noises=noises)
     evaluation.save(out)
     spoken = np.array(table.speakers)
     card = make_card(
@@ -82,12 +94,19 @@ def fit_one(
         parameters=model.count_params(),
         evaluated_on=measured,
         evaluation=evaluation.summary(),
-        cross_validation=cross_validation,
+        cross_validation=cross_validation.figures if cross_validation else None,
+        rooms=_rooms(job, network, temperature),
     )
     (out / CARD_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for checkpoint in out.glob(CHECKPOINTS):
         checkpoint.unlink()
     return load_bundle(out)
+
+
+def _rooms(job: Job, network: Network, temperature: float) -> list[dict[str, Any]]:
+    """Figures of the other corpora, a row each, and their mean."""
+    by_corpus = {title: evaluate(network, table, job.labels, temperature) for title, table in job.rooms}
+    return Evaluations(by_corpus).rows() if by_corpus else []
 
 
 def train_network(job: Job, parts: dict[str, Mask], out: Path) -> tuple["keras.Model", dict[str, Any]]:

@@ -33,6 +33,7 @@ class Job:
         teacher: for distillation; its rows are the table's.
         noise: recorded, to be added to the clips.
         test_noises: held-out clips are also measured with each of them.
+        rooms: titles and tables of other corpora that the final network is also measured on.
         mapping: what the table's labels were mapped by, to be recorded in the card.
         quiet: no progress on stderr.
         command: the command line, to be recorded in the card.
@@ -47,6 +48,7 @@ class Job:
     teacher: Teacher | None = None
     noise: Noise | None = None
     test_noises: Sequence[Noise] = ()
+    rooms: Sequence[tuple[str, FeatureTable]] = ()
     mapping: Mapping[str, str] = field(default_factory=dict)
     quiet: bool = False
     command: str = ""

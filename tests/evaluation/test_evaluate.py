@@ -26,10 +26,11 @@ def evaluation():
         2.0,
         {
             "sex": ["female", "female", "male", "male"],
-            "age": [*"1234"],
+            "age": ["21", "29", "30", ""],
             "vote_sad": [*"0101"],
             "one": ["x"] * 4,
         },
+        speakers=["ada", "ada", "bob", "cyd"],
     )
 
 
@@ -57,8 +58,9 @@ def test_figures(evaluation):
 def test_groups_leave_votes_and_constants_out(evaluation):
     groups = evaluation.groups()
     assert list(groups) == ["sex", "age"]
-    assert groups["sex"]["female"] == {"clips": 2, "uar": 1.0, "accuracy": 1.0}
-    assert groups["sex"]["male"]["accuracy"] == 0.5
+    assert groups["sex"]["female"] == {"clips": 2, "speakers": 1, "uar": 1.0, "accuracy": 1.0}
+    assert (groups["sex"]["male"]["accuracy"], groups["sex"]["male"]["speakers"]) == (0.5, 2)
+    assert {age: row["clips"] for age, row in groups["age"].items()} == {"": 1, "20–29": 2, "30–39": 1}
 
 
 def test_files(evaluation, tmp_path):
