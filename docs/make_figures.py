@@ -16,7 +16,7 @@ Figures = dict[str, Any]
 def filled(page: str) -> str:
     """A page with fresh figures between `<!-- figures: NAME -->` and `<!-- end -->`."""
     cards = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(ROOT.glob("models/*/card.json"))]
-    made = {"groups": by_group, "classes": by_class, "cards": summaries}
+    made = {"groups": by_group, "classes": by_class, "cards": summaries, "rooms": by_room}
 
     def fresh(old: re.Match[str]) -> str:
         lines = "\n".join(line for card in cards for line in made[old[2]](card))
@@ -39,6 +39,20 @@ def by_group(card: Figures) -> Iterator[str]:
             (band, f"{clips:,}", f"{right / clips:.3f}") for band, (clips, right) in decades(ages).items()
         ]
         yield from table(f"`{card['name']}`, {card['evaluation']['on']}", ("age", "clips", "accuracy"), rows)
+
+
+def by_room(card: Figures) -> Iterator[str]:
+    """Figures of corpora that the model was not trained on."""
+    heads = ("corpus", "clips", "UAR", "ECE", "mean confidence", "most common label given")
+    rows = []
+    for row in card.get("rooms", []):
+        share, label = max((value, name) for name, value in row.items() if name.startswith("share_"))
+        figures = (f"{row[name]:.3f}" for name in ("uar", "ece", "confidence"))
+        rows.append(
+            (row["corpus"], f"{row['clips']:,}", *figures, f"{label.removeprefix('share_')} ({share:.0%})")
+        )
+    if rows:
+        yield from table(f"**`{card['name']}`**", heads, rows)
 
 
 def by_class(card: Figures) -> Iterator[str]:

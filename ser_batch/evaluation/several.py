@@ -47,7 +47,7 @@ class Evaluations:
         """
         out = Path(out)
         for title, evaluation in self.by_corpus.items():
-            evaluation.save(out / title.replace("/", "-"))
+            evaluation.save(out / title)
         rows = self.rows()
         try:
             with (out / "corpora.csv").open("w", newline="", encoding="utf-8") as file:
@@ -71,13 +71,10 @@ class Evaluations:
 
 
 def titles_of(corpora: Iterable[tuple[str, str]]) -> list[str]:
-    """Titles from names and paths of corpora: the name; the folder before it where two corpora have the same name."""
+    """Titles from names and paths of corpora: the name, or the folder's where several have the same (`labels.csv`)."""
     pairs = list(corpora)
     names = [name for name, _ in pairs]
-    titles = [
-        f"{Path(path).absolute().parent.name}/{name}" if names.count(name) > 1 else name
-        for name, path in pairs
-    ]
+    titles = [Path(path).absolute().parent.name if names.count(name) > 1 else name for name, path in pairs]
     return [f"{title}-{i + 1}" if (i := titles[:n].count(title)) else title for n, title in enumerate(titles)]
 
 
