@@ -123,8 +123,8 @@ def _exit_after(parent: BaseProcess) -> None:
 def ignore_console_signals() -> None:
     """On Windows, ignore Ctrl-C and Ctrl-Break, which reach every process of a console."""
     if not hasattr(signal, "pthread_sigmask"):
-        for name in ("SIGINT", "SIGBREAK"):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+        for name in {"SIGINT", "SIGBREAK"} & {each.name for each in signal.Signals}:
+            signal.signal(signal.Signals[name], signal.SIG_IGN)
 
 
 def limit_memory(extra: int) -> None:
@@ -139,13 +139,13 @@ def limit_memory(extra: int) -> None:
     try:
         import resource
 
-        limit = now.data + extra
+        kind, limit = resource.RLIMIT_DATA, now.data + extra
     except (ImportError, AttributeError):  # macOS, Windows
         _in_background(lambda: _exit_above(now.rss + extra))
     else:
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        hard = resource.getrlimit(kind)[1]
         if hard == resource.RLIM_INFINITY or limit < hard:
-            resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+            resource.setrlimit(kind, (limit, hard))
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 

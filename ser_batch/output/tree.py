@@ -16,6 +16,9 @@ from ser_batch.output.schema import FileRow, Schema, SegmentRow
 WRITTEN = ".written"  # list of the files that a run wrote into a folder: name and mtime, one JSON line each
 # The name is taken, is a folder, is too long, or has characters that the file system refuses.
 UNUSABLE_NAME = {errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
+FORBIDDEN_ON_WINDOWS = re.compile(
+    r'[<>:"\\|?*\x00-\x1f]|[. ](/|$)|(^|/)(con|prn|aux|nul|(com|lpt)[0-9])(\.|/|$)', re.IGNORECASE
+)
 Render = Callable[[FileRow, Sequence[SegmentRow]], Iterable[str]]  # the text of an output file, in pieces
 
 
@@ -55,7 +58,7 @@ class Folder:
     def close(self) -> None:
         """Move the files into place."""
         self._written.close()
-        if self._changed:
+        if self._changed and hasattr(os, "sync"):  # not on Windows
             os.sync()  # one call for up to a million small files
         if not self._path.exists():
             self.partial.rename(self._path)
@@ -83,8 +86,9 @@ class Tree:
     def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
         """Write the file of one input."""
         text = "".join(self._render(file, segments))
+        name = mirrored(file.file) + self._suffix
         try:
-            self._folder.write(mirrored(file.file) + self._suffix, text)
+            self._folder.write(name if allowed(name) else unique(file.file) + self._suffix, text)
         except OSError as error:
             if error.errno not in UNUSABLE_NAME:
                 raise
@@ -103,6 +107,11 @@ def tree_writer(name: str, suffix: str, render: Render) -> Callable[[Path, Schem
 def mirrored(file: str) -> str:
     """The path of an input inside a tree: in UTF-8, without a leading `/`, never above the tree."""
     return in_utf8(os.path.normpath("/" + file).lstrip("/"))
+
+
+def allowed(name: str, windows: bool = os.name == "nt") -> bool:
+    """Whether a file may have this path; Windows would take some for streams or devices, without an error."""
+    return not (windows and FORBIDDEN_ON_WINDOWS.search(name))
 
 
 def unique(file: str) -> str:

@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ser_batch.engine.result import Failure, Outcome
@@ -46,9 +47,9 @@ class Plan:
         Raises:
             UsageError: a path is not below a given `root`.
         """
-        self.root = absolute(root) if root else ""
+        self.root = _slashes(absolute(root)) if root else ""
         self.n_found = 0
-        self._prefix = os.path.join(self.root, "")  # the root with a slash
+        self._prefix = _with_slash(self.root)
         self._urls = False
         self._files: list[bytes] = []  # path, NUL, size and mtime: they sort as the paths do
         self.unreadable: list[Unreadable] = []
@@ -56,6 +57,8 @@ class Plan:
         arguments = self._below_root(paths) if root else self._arguments(paths)
         for item in find(list(arguments) if holds else arguments, include, exclude, self.passed_over):
             self.n_found += 1
+            if os.sep != "/":
+                item = replace(item, path=_slashes(item.path))
             if holds and not holds(self.name(item.path)):
                 continue
             if isinstance(item, Source):
@@ -76,13 +79,13 @@ class Plan:
             if self._urls:
                 self.root = common_folder(self.root, folder) if number else folder
             else:
-                self.root = os.path.commonpath((self.root, folder)) if number else folder
-            self._prefix = os.path.join(self.root, "")
+                self.root = _common_path(self.root, folder) if number else _slashes(folder)
+            self._prefix = _with_slash(self.root)
             yield path
 
     def _below_root(self, paths: Iterable[str]) -> Iterator[str]:
         for path in map(absolute, paths):
-            if not os.path.join(path, "").startswith(self._prefix):
+            if not _with_slash(_slashes(path)).startswith(self._prefix):
                 raise UsageError(
                     f"{redacted(path)}: not below --root {redacted(self.root)}: give a folder above it"
                 )
@@ -150,6 +153,22 @@ def _folder(path: str) -> str:
 
         return folder_of(path)
     return path if os.path.isdir(path) else os.path.dirname(path) or os.getcwd()
+
+
+def _slashes(path: str) -> str:
+    """A path with slashes, which Windows takes, too: names in tables are the same on every system."""
+    return path.replace(os.sep, "/")
+
+
+def _with_slash(folder: str) -> str:
+    return folder if not folder or folder.endswith("/") else f"{folder}/"
+
+
+def _common_path(one: str, other: str) -> str:
+    try:
+        return _slashes(os.path.commonpath((one, other)))
+    except ValueError:  # different drives of Windows
+        return ""
 
 
 def _encode(path: str) -> bytes:

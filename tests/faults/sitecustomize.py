@@ -38,6 +38,10 @@ def blocks(path, mixer=None):
         time.sleep(600)
     elif fault == "hungry":
         allocate(3_000)
+    elif fault == "greedy":  # slowly, and it uses what it takes
+        for _ in range(15):
+            leaked.append(np.ones(100_000_000, np.uint8))
+            time.sleep(0.1)
     elif fault == "leaky":
         leaked.append(allocate(300))
     elif fault == "stale":

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from ser_batch.output.schema import Emotion, FileRow, SegmentRow
-from ser_batch.output.tree import WRITTEN, Folder, Tree, mirrored
+from ser_batch.output.tree import WRITTEN, Folder, Tree, allowed, mirrored
 
 HEARD = Emotion("sad", 1.0, (1.0,), 1.0)
 
@@ -137,6 +137,25 @@ def test_a_file_system_without_hard_links_is_written_anew(tmp_path, monkeypatch)
 
     monkeypatch.setattr(os, "link", link)
     assert tree(tmp_path / "t", "a.wav") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"),
+    [
+        ("a/b c.wav.TextGrid", True),
+        ("é/ü.txt", True),
+        ("console/nullable.txt", True),
+        ("s3:/bucket/a.txt", False),
+        ("a?.txt", False),
+        ("CON.wav.txt", False),
+        ("x/lpt1/a.txt", False),
+        ("a./b.txt", False),
+        ("a\\b.txt", False),
+    ],
+)
+def test_names_that_windows_forbids(name, fine):
+    assert allowed(name, windows=True) == fine
+    assert allowed(name, windows=False)
 
 
 def test_no_inputs_leave_an_empty_folder(tmp_path):
