@@ -1,12 +1,11 @@
-"""All measurements of ser-batch, side by side with its neighbours, stage by stage, and as the work grows.
+"""Command `python -m benchmarks`: all measurements of ser-batch, against other tools, by stage, and by size.
 
-    python -m benchmarks all [AUDIO]        # the five of docs/benchmarks.md, whose tables it renews; --quick: a trial
+    python -m benchmarks all [AUDIO]        # those of docs/benchmarks.md, and renews its tables; --quick: a trial
     python -m benchmarks neighbours --help  # one of them
 
-Those of the page: neighbours, stages, growth, startup, train; and profile, its picture.
-Others: driver, scaling, ray_nodes (docs/scaling.md), reliability (docs/reliability.md), lengths (docs/inputs.md);
-calibration (docs/your-archive.md);
-pooling, denoise and weights (docs/experiments.md).
+docs/benchmarks.md: neighbours, stages, growth, startup, train, and the picture of profile. docs/scaling.md: driver,
+scaling, ray_nodes. docs/reliability.md: reliability. docs/inputs.md: lengths. docs/your-archive.md: calibration.
+docs/experiments.md: pooling, denoise, weights.
 """
 
 import subprocess
@@ -28,10 +27,10 @@ OTHERS = (
 
 
 def main() -> None:
-    """Run the benchmark that is named."""
+    """Run the named benchmark."""
     name, rest = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
     if name == "all":
-        for each in PAGE:  # one process each: none inherits what another has loaded
+        for each in PAGE:  # one process each, so that each imports its own packages
             subprocess.run([sys.executable, "-m", "benchmarks", each, "--write", *rest], check=True)
     elif name in PAGE + OTHERS:
         sys.argv = [f"python -m benchmarks {name}", *rest]

@@ -1,4 +1,4 @@
-"""What adaptation and calibration gain on archives that a model has never seen, and whether audits tell the truth.
+"""Benchmark of adaptation and calibration on unknown archives, and of the intervals of audits.
 
     python -m benchmarks calibration EMO_DB RAVDESS EMOVO/labels.csv …
 

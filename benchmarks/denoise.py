@@ -1,4 +1,4 @@
-"""Whether noise reduction pays: one network for each kind of it, trained and used alike, on clean and on noisy speech.
+"""Benchmark of noise reduction: one network for each kind, in training and in use, on clean and on noisy speech.
 
     python -m benchmarks denoise CREMA-D crema_d.npz --noise NOISE --other-noise OTHER-NOISE
 

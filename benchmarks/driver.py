@@ -1,4 +1,4 @@
-"""What a file costs, step by step: the figures of docs/scaling.md.
+"""Benchmark of the parent process: time for each file, step by step (docs/scaling.md).
 
     python -m benchmarks driver                  # the table, and benchmarks/out/costs.json for scaling: 3 minutes
     python -m benchmarks driver --files 2000     # in seconds

@@ -1,4 +1,4 @@
-"""How time and memory grow with the number of files, and with the length of one.
+"""Benchmark of growth: time and memory by number of files and by length of a file.
 
     python -m benchmarks growth --most-files 10000 --most-hours 10
 

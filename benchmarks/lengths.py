@@ -1,4 +1,4 @@
-"""Lengths of decoded files against FFmpeg's: `python -m benchmarks lengths FOLDER...`.
+"""Comparison of the lengths of decoded files with FFmpeg: `python -m benchmarks lengths FOLDER...`.
 
 Every file below the folders is annotated, whatever its suffix, and decoded by the `ffmpeg` command. A file that is
 annotated with another length than FFmpeg's is listed; the exit code is 1 if there is one.

@@ -1,4 +1,4 @@
-"""What others do with a folder of audio, file by file; commands that `neighbours` times.
+"""Reference programs for the benchmark `neighbours`: what other tools do with a folder of audio, file by file.
 
     python -m benchmarks.loops notebook FOLDER 1 2      # every second file, from the first
 

@@ -1,4 +1,4 @@
-"""ser-batch beside the notebook's loop, librosa, noisereduce and openSMILE, on the same files in the same run.
+"""Benchmark against the notebook's loop, librosa, noisereduce and openSMILE, on the same files in the same run.
 
     python -m benchmarks neighbours AUDIO
 

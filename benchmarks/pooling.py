@@ -1,4 +1,4 @@
-"""How the windows of a recording should make its label: rules side by side, on CREMA-D's folds and on RAVDESS.
+"""Benchmark of rules that make the label of a recording from its windows, on the folds of CREMA-D and on RAVDESS.
 
     ser-batch train crema_d.npz -o MODEL --cross-validate …     # leaves MODEL/folds
     python -m benchmarks pooling MODEL RAVDESS

@@ -1,4 +1,4 @@
-"""Where a worker's time goes, function by function, as a flame graph: docs/pictures/profile.svg.
+"""Flame graph of a worker, by function: docs/pictures/profile.svg.
 
     python -m benchmarks profile AUDIO
 

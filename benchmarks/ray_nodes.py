@@ -1,4 +1,4 @@
-"""Two nodes of a Ray cluster against one, for the same work.
+"""Benchmark of two nodes of a Ray cluster against one, for the same work.
 
     python -m benchmarks ray_nodes --pairs 3 --copies 60
 

@@ -1,4 +1,4 @@
-"""The soak and fault report: what `annotate` does when it is killed, starved and fed with damaged files.
+"""Soak and fault test: `annotate` with killed processes, little memory, and damaged files.
 
     python -m benchmarks reliability                    # everything, as reported in docs/reliability.md: half an hour
     python -m benchmarks reliability --scale 0.01       # everything, in a minute or two

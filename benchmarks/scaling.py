@@ -1,4 +1,4 @@
-"""A plan past one machine: how long 10^5 to 10^9 files take on 1 to 1,000 nodes, and what holds them up first.
+"""Estimate for clusters: time of 10^5 to 10^9 files on 1 to 1,000 nodes, and the first bottleneck.
 
     python -m benchmarks driver && python -m benchmarks scaling       # the tables and picture of docs/scaling.md
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: commands on some of the cores, archives of clips, tables, and the page of results."""
+"""Shared parts of the benchmarks: commands on some of the cores, archives of clips, tables, and the page of results."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Where the time of one window goes, stage by stage, and the least that it could be.
+"""Benchmark of one window by stage, with the lower bound of its time.
 
     python -m benchmarks stages
 

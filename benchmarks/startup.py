@@ -1,4 +1,4 @@
-"""What a command takes before it does anything, beside a Python that does nothing.
+"""Benchmark of start-up: time before a command does anything, against an empty Python program.
 
 python -m benchmarks startup
 """

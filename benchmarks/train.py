@@ -1,4 +1,4 @@
-"""What an epoch of training takes, whether the network waits for its batches, and how fast features are made.
+"""Benchmark of training: time of an epoch, waits for batches, and speed of feature extraction.
 
     python -m benchmarks train AUDIO --table crema-d.npz
 

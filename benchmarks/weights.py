@@ -1,4 +1,4 @@
-"""What coarser weights cost: one trained network exported in each way, on the clips that its training held out.
+"""Benchmark of weight precision: one trained network exported in each way, on its held-out clips.
 
 ser-batch train crema_d.npz -o MODEL --test-fold 2 …     # leaves MODEL/model.keras
 python -m benchmarks weights MODEL crema_d.npz

@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the commands themselves: `python docs/make_cli.py > docs/cli.md`."""
+"""Script that writes docs/cli.md from the help of the commands: `python docs/make_cli.py > docs/cli.md`."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Write the figures of the bundled models' cards into the pages that show them: `python docs/make_figures.py`."""
+"""Script that writes the figures of the model cards into the docs: `python docs/make_figures.py`."""
 
 import json
 import re

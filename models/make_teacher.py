@@ -1,4 +1,4 @@
-"""Make the teacher that the bundled models are trained with: Whisper's encoder listens to a feature table.
+"""Script that makes the teacher for distillation: outputs of Whisper's encoder for a feature table.
 
 python models/make_teacher.py ENCODER.npz TABLE.npz TEACHER.npz
 """

@@ -1,4 +1,4 @@
-"""Make the samples: a few minutes of synthetic speech in the formats, rates and channel counts people have.
+"""Script that makes the samples: a few minutes of synthetic speech in common formats, rates and channel counts.
 
     python samples/make_samples.py [FOLDER]
 

@@ -1,4 +1,4 @@
-"""What documents show of a terminal: `python -m tests.console docs/tutorial.md` writes it anew."""
+"""Terminal sessions in documents: `python -m tests.console docs/tutorial.md` runs and updates them."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Made-up results of `annotate`, in its tables: for tests that need many files, or odd ones."""
+"""Made-up tables of `annotate`, for tests that need many or unusual files."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Audio and video files for tests, in what soundfile does not write: made by PyAV, the extra `av`."""
+"""Audio and video files for tests that soundfile cannot write, made by PyAV (extra `av`)."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Running the pool in tests, without the command around it."""
+"""Running the pool in tests without the command."""
 
 from ser_batch.engine import pool
 

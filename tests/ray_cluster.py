@@ -1,4 +1,4 @@
-"""Ray clusters of several raylets on this machine, and a look at the actors in them."""
+"""Ray clusters of several raylets on this machine, and the state of their actors."""
 
 from contextlib import contextmanager
 from pathlib import Path

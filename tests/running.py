@@ -1,4 +1,4 @@
-"""Running the real command in tests, and looking at its processes and at what it wrote."""
+"""Running the real command in tests; its processes and its outputs."""
 
 import csv
 import os

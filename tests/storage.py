@@ -1,4 +1,4 @@
-"""A real S3 server and a real web server for tests, and a proxy that lets answers fail on their way."""
+"""A real S3 server and a real web server for tests, and a proxy that makes answers fail."""
 
 import http.client
 import os

@@ -1,4 +1,4 @@
-"""A pseudo-terminal to run the real command in."""
+"""A pseudo-terminal that runs the real command."""
 
 import os
 import select

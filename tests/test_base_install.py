@@ -1,4 +1,4 @@
-"""The base install: only the packages that `annotate` needs."""
+"""The base install has only the packages that `annotate` needs."""
 
 import os
 import subprocess

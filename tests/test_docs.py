@@ -1,4 +1,4 @@
-"""What documents say is so: links, figures, commands and what they show."""
+"""Documents agree with the project: links, figures, commands and their output."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""The examples in docstrings of the Python API do what they show."""
+"""The examples in docstrings of the Python API give the results that they show."""
 
 import doctest
 import pkgutil

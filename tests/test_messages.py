@@ -1,4 +1,4 @@
-"""Error messages for users have one form: what, what is wrong with it, what to do."""
+"""Error messages have one form: what, what is wrong, what to do."""
 
 import ast
 

@@ -1,4 +1,4 @@
-"""The samples that are in the repository: as diverse as they are said to be, and small."""
+"""The samples in the repository: small, and of the described formats."""
 
 import importlib.util
 import shutil

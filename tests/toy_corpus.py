@@ -1,4 +1,4 @@
-"""Fixtures: a made-up corpus of features, quick training options, and a model trained on them."""
+"""Fixtures: a made-up feature table, quick training options, and a model trained on them."""
 
 import os
 from collections.abc import Callable

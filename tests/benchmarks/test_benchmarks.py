@@ -1,4 +1,4 @@
-"""The benchmarks run; how fast anything is, is no matter of tests."""
+"""The benchmarks run; their speed is not tested."""
 
 import json
 import subprocess

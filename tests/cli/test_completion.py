@@ -1,4 +1,4 @@
-"""Completion by real shells, as docs/annotate.md tells to set it up."""
+"""Completion in real shells, set up as in docs/annotate.md."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Output folders that cannot be written, that fill up, or that go away."""
+"""Output folders that cannot be written, become full, or are deleted."""
 
 import os
 import resource

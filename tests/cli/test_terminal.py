@@ -1,4 +1,4 @@
-"""What `annotate` shows in a real terminal."""
+"""Displays of `annotate` in a real terminal."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Labelled corpora: what they are recognised as, what each name says, and what is wrong with the rest."""
+"""Readers of labelled corpora: recognition, labels and speakers from names, errors."""
 
 import shutil
 from collections import Counter

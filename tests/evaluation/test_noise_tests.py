@@ -1,4 +1,4 @@
-"""Clips under noise: audio and spectrograms are mixed alike."""
+"""Clips under noise: audio and spectrograms are mixed with the same ratio."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A corpus explored: the tables, the page, the pictures and the sounds."""
+"""Exploration of a corpus: tables, page, pictures and sounds."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""The page of a corpus in a browser, as the report is looked at."""
+"""The page of a corpus in a real browser."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Damaged files by the thousand through the real worker processes: `python -m tests.fuzz --cases 20000`.
+"""Fuzz run: thousands of damaged files through real worker processes: `python -m tests.fuzz --cases 20000`.
 
 Every fourth file is a whole one, whose annotation must be the one that it has when nothing else is around.
 """

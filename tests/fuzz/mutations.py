@@ -1,4 +1,4 @@
-"""Ways in which a file may come to harm: bits, lengths, joins, and the fields of headers."""
+"""Mutations of files: bits, lengths, joins, and fields of headers."""
 
 import random
 import struct

@@ -1,4 +1,4 @@
-"""Whole files to mutate: the short samples, and two seconds of one of them in every format at hand."""
+"""Files to mutate: the short samples, and two seconds of one of them in every format."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The walk: every file once, in order, and no path that stops it."""
+"""Search for files: each file once, in order; no path stops it."""
 
 import inspect
 import os

@@ -1,4 +1,4 @@
-"""Lists and manifests: every line a path, or an error that names the line."""
+"""Lists and manifests: each line is a path, or an error that names the line."""
 
 import csv
 import io

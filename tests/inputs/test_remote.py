@@ -1,4 +1,4 @@
-"""URLs: names without secrets, listings, what cannot be listed."""
+"""URLs: names without secrets, listings, and errors of listings."""
 
 import os
 import shutil

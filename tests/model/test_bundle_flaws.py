@@ -1,4 +1,4 @@
-"""Folders that are no bundles, in each way that one may not be: a message, never a traceback or a wrong label."""
+"""Damaged bundles: each gives a message, never a traceback or a wrong label."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Rows that have everything in them that formats must cope with, for the tests of this room."""
+"""Rows with every difficulty for formats, for the tests of this room."""
 
 from ser_batch.output.formats import maker
 from ser_batch.output.schema import Emotion, FileRow, Schema, SegmentRow

@@ -1,4 +1,4 @@
-"""The audit page in Debian's Chromium, by keys."""
+"""The audit page in a real browser, used by keyboard."""
 
 import base64
 import csv

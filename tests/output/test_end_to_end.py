@@ -1,4 +1,4 @@
-"""The installed command with every format, other formats from the same journal, and rows on stdout."""
+"""The command with every format, other formats from the same journal, and rows on stdout."""
 
 import json
 import shutil

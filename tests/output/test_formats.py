@@ -1,4 +1,4 @@
-"""What all formats have in common, and the golden files."""
+"""Shared properties of all formats, and the golden files."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Names in the CSV: any bytes come back, and none of them is run by a spreadsheet."""
+"""Names in CSV files: any bytes can be restored, and no spreadsheet runs them."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""Every format is opened with a reader that somebody else wrote, and holds what the rows hold."""
+"""Every format, read by a reader from another project, has the values of the rows."""
 
 import json
 import os

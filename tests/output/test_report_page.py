@@ -1,4 +1,4 @@
-"""The report in a browser: Debian's Chromium, without a screen. `-s` shows what is measured."""
+"""The report in a real browser (Debian's Chromium, headless). `-s` shows the measurements."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Windows that overlap are shown as stretches that do not."""
+"""Timelines: overlapping windows become stretches without overlap."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Folders with a file for each input: no input's file is lost, and none stays that is no input's any more."""
+"""Output trees: one file for each input; files without an input are deleted."""
 
 import errno
 import hashlib

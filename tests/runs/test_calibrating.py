@@ -1,4 +1,4 @@
-"""Calibration of a folder, on a journal that is made up: a model that prefers `angry`, of a made-up archive."""
+"""Calibration of a folder, with a made-up journal: a model that prefers `angry`, and a made-up archive."""
 
 import csv
 import json

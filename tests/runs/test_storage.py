@@ -1,4 +1,4 @@
-"""Inputs and outputs in stores: a real S3 server, a real web server, and what may go wrong between."""
+"""Inputs and outputs in stores: a real S3 server, a real web server, and failures in between."""
 
 import json
 import os

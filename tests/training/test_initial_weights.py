@@ -1,4 +1,4 @@
-"""Trainings that start from a model: its weights, its card and its evaluation."""
+"""Trainings that start from a model: weights, card and evaluation."""
 
 import json
 from dataclasses import asdict, replace

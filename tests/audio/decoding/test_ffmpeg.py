@@ -1,4 +1,4 @@
-"""What libsndfile does not know, through PyAV."""
+"""Decoding through PyAV of files that libsndfile does not know."""
 
 import os
 import struct

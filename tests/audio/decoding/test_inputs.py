@@ -1,4 +1,4 @@
-"""Inputs as they come: one run of the command over a folder of them, and what becomes of each (docs/inputs.md)."""
+"""Unusual and damaged inputs: one run of the command, and the result of each file (docs/inputs.md)."""
 
 import csv
 import os
