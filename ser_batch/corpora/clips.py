@@ -34,8 +34,8 @@ class Clip:
     """A recording of one speaker with one intended emotion.
 
     Attributes:
-        path: the audio file.
-        name: its POSIX path relative to the corpus, without suffix; unique in the corpus.
+        path: the audio file, or a stretch of it (`ser_batch.stretches`).
+        name: its POSIX path relative to the corpus, without suffix, with the times of a stretch; unique in the corpus.
         label: one of `LABELS`, or another label of the corpus.
         speaker: identifies the speaker within the corpus.
         attributes: other columns of the corpus: sex (`female`, `male`), age, level, sentence …

@@ -43,6 +43,7 @@ class Options:
     )
     expect: str | None = None  # LABEL=SHARE,…
     calibration: str | None = None  # file, or a folder that holds it
+    stretches: bool = False  # some inputs are stretches of files; set by the run
 
     @property
     def moved(self) -> bool:

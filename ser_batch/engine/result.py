@@ -31,8 +31,8 @@ class Annotation:
 
     @property
     def duration(self) -> float:
-        """Duration of the decoded audio in seconds."""
-        return float(self.ends[-1]) / self.sample_rate
+        """Duration of the decoded audio, or of the stretch of it, in seconds."""
+        return float(self.ends[-1] - self.starts[0]) / self.sample_rate
 
     def record(self) -> dict[str, Any]:
         """Return the annotation in JSON types."""

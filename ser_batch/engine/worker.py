@@ -24,6 +24,7 @@ from ser_batch.inputs.spool import Spool
 from ser_batch.inputs.url import is_url
 from ser_batch.model.bundle import load_bundle
 from ser_batch.model.runtime import Network, softmax
+from ser_batch.stretches import split, with_file
 
 RETRY_SECONDS = (0.0, 0.5, 2.0)  # pauses before a failed read is repeated: a network file system may recover
 PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -55,20 +56,20 @@ class Worker:
         """Start to fetch the next file, if it is a URL."""
         if is_url(path):
             with suppress(Exception):  # `annotate` will report it
-                self._spool.expect(path)
+                self._spool.expect(split(path).path)
 
     def annotate(self, path: str, on_progress: Callable[[float], None] = lambda seconds: None) -> Outcome:
-        """Annotate one file; every error but MemoryError is returned as a failure.
+        """Annotate one file, or a stretch of it; every error but MemoryError is returned as a failure.
 
         Args:
-            path: path or URL of the file.
+            path: path or URL of the file, or a stretch (`ser_batch.stretches`).
             on_progress: called with the seconds of audio done after each window, and with 0 while a URL is fetched.
         """
         if not is_url(path):
             return self._annotate_file(path, on_progress)
         try:
-            with self._spool.local(path, lambda: on_progress(0.0)) as copy:
-                return self._annotate_file(copy, on_progress)
+            with self._spool.local(split(path).path, lambda: on_progress(0.0)) as copy:
+                return self._annotate_file(with_file(path, copy), on_progress)
         except MemoryError:
             raise
         except Exception as error:
@@ -91,13 +92,20 @@ class Worker:
     def _annotate_unchanged(self, path: str, on_progress: Callable[[float], None]) -> Annotation:
         self._stage = "decode"
         self._watch = Stopwatch()
-        before = _size_and_time(path)
+        file, start, _ = split(path)
+        before = _size_and_time(file)
         try:
             mixer = Mixer()
             annotation = self.annotate_audio(*blocks(path, mixer), on_progress)
-            return replace(annotation, channels_cancel=mixer.cancelling)
+            offset = round(start * annotation.sample_rate)
+            return replace(
+                annotation,
+                starts=annotation.starts + offset,
+                ends=annotation.ends + offset,
+                channels_cancel=mixer.cancelling,
+            )
         finally:  # neither an annotation nor a failure of a changed file is valid
-            if _size_and_time(path) != before:
+            if _size_and_time(file) != before:
                 raise ChangedError(
                     "it changed while it was read: run the same command again when it is complete"
                 )

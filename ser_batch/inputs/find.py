@@ -15,6 +15,7 @@ from ser_batch.inputs.passed_over import APPLE_DOUBLE, APPLE_DOUBLE_MAGIC, MACOS
 from ser_batch.inputs.sources import Found, Source, Unreadable
 from ser_batch.inputs.suffixes import is_audio
 from ser_batch.inputs.url import is_url
+from ser_batch.stretches import is_stretch, split, with_file
 
 # Not searched: ser-batch's journal, and .git, where git-annex keeps the files that its links lead to.
 SKIPPED_DIRECTORIES = frozenset({".journal", ".git"})
@@ -90,16 +91,23 @@ class _Search:
         )  # real paths of named files and of links' targets, and paths reported as unreadable
 
     def argument(self, path: str) -> Iterator[Found]:
+        file = split(path).path
         try:
-            status = os.stat(path)
+            status = os.stat(file)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the name
             yield from self.report(_unreadable(path, error))
             return
         if stat.S_ISDIR(status.st_mode):
-            yield from self.walk(path)
+            yield from (
+                self.walk(path)
+                if file == path
+                else self.report(
+                    Unreadable(path, "IsADirectoryError", "a folder with start and end: give a file")
+                )
+            )
         elif not stat.S_ISREG(status.st_mode):
             yield from self.report(_not_a_file(path))
-        elif self.wanted(os.path.basename(path)) and self.is_new(path):
+        elif self.wanted(os.path.basename(file)) and self.is_new(path):
             yield Source(path, status.st_size, status.st_mtime_ns)
 
     def objects(self, urls: Sequence[str]) -> Iterator[Found]:
@@ -184,13 +192,13 @@ class _Search:
         return (self.included is None or self.included(relative)) and not self.excluded(relative)
 
     def is_new(self, path: str) -> bool:
-        """Tell whether a named file or a link leads to a file that is not found otherwise."""
-        real = os.path.realpath(path)
+        """Tell whether a named file, stretch or link leads to a file or stretch that is not found otherwise."""
+        real = with_file(path, os.path.realpath(split(path).path))
         if real in self.seen:
             return False
-        folder, name = os.path.split(real)
+        folder, name = os.path.split(real)  # a stretch is found in no folder
         relative = self.searched.get(_identity(folder) or (0, 0))
-        if relative is not None and is_audio(name) and self.wanted(relative + name):
+        if relative is not None and not is_stretch(name) and is_audio(name) and self.wanted(relative + name):
             return False
         self.seen.add(real)
         return True
@@ -268,6 +276,6 @@ def _not_a_file(path: str) -> Unreadable:
 def _unreadable(path: str, error: OSError | ValueError) -> Unreadable:
     message = getattr(error, "strerror", None) or str(error)
     if isinstance(error, FileNotFoundError):
-        dangling = os.path.islink(path)
+        dangling = os.path.islink(split(path).path)
         message = "a link to something that does not exist" if dangling else "no such file or directory"
     return Unreadable(path, type(error).__name__, message)

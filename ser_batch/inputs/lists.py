@@ -3,6 +3,7 @@
 import codecs
 import csv
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,13 +15,18 @@ from typing import IO, Any
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.suffixes import is_audio, suffix
 from ser_batch.inputs.url import is_url
+from ser_batch.stretches import Stretch
 
 # Names of the columns of tables, and the names that other programs give them, the preferred one first.
 COLUMNS = {
     "file": ("file", "path", "audio_filepath", "filepath", "file_path", "filename", "audio_path"),
     "label": ("label", "emotion"),
+    "start": ("start", "begin", "onset", "start_time", "begin_time", "begin time - ss.msec", "offset"),
+    "end": ("end", "stop", "end_time", "stop_time", "end time - ss.msec", "offset"),
+    "duration": ("duration",),
     "speaker": ("speaker", "speaker_id", "speakerid", "spk", "spk_id", "actor", "actor_id", "actorid"),
 }
+TIMES = ("start", "end", "duration")
 LONGEST_LINE = 1 << 20  # characters; binary data may have no line ends
 BINARY = "binary data, not a list of paths: give audio files as arguments"
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -54,6 +60,8 @@ def read_list(stream: IO[str] | IO[bytes]) -> Iterator[str]:
 def read_manifest(path: str | os.PathLike[str]) -> Iterator[str]:
     """Read the paths of a manifest: URLs, or file paths, of which relative ones are relative to the manifest's folder.
 
+    Rows with a start are stretches of files (`ser_batch.stretches`).
+
     A CSV without a known name of the column of files has them in the first column; a first line that begins with an
     audio file is then no header.
 
@@ -61,7 +69,7 @@ def read_manifest(path: str | os.PathLike[str]) -> Iterator[str]:
         SerBatchError: the manifest cannot be read, or a line is malformed.
     """
     path = os.fspath(path)
-    for line, row in read_table(path, ("file",), manifest=True):
+    for line, row in read_table(path, ("file",), TIMES, manifest=True):
         yield located(path, line, row)
 
 
@@ -70,8 +78,9 @@ def read_table(
 ) -> Iterator[tuple[int, Row]]:
     """Read line number and cells, by column, of each row of a table that is not blank.
 
-    JSON lines (as NeMo's manifests) begin with `{`; `wav.scp` or another `.scp` is Kaldi's; everything else is CSV,
-    separated by commas, semicolons or tabs. The encoding is UTF-8, or UTF-16 with a byte-order mark.
+    JSON lines (as NeMo's manifests) begin with `{`; `wav.scp` or another `.scp`, and `segments` beside it, are Kaldi's;
+    everything else is CSV, separated by commas, semicolons or tabs. The encoding is UTF-8, or UTF-16 with a byte-order
+    mark.
 
     Args:
         path: of the table.
@@ -87,6 +96,8 @@ def read_table(
     lines = chain([first], lines)
     if suffix(path) == ".scp":
         rows = _kaldi_rows(path, lines)
+    elif os.path.basename(path) == "segments":
+        rows = _kaldi_segments(path, lines)
     elif re.match(r'\s*\{\s*"', first[1]) or suffix(path) in {".jsonl", ".ndjson", ".json"}:
         rows = _json_rows(path, lines)
     else:
@@ -100,27 +111,68 @@ def read_table(
 def _names(header: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
     """Return the standard names of the columns of a header, for those that have one of `wanted`."""
     spelled = {cell.strip().lower(): cell for cell in reversed(header)}
-    found = {name: next(filter(spelled.get, COLUMNS.get(name, (name,))), None) for name in wanted}
+    found: dict[str, str | None] = {}
+    for name in wanted:
+        names = (each for each in COLUMNS.get(name, (name,)) if each not in found.values())
+        found[name] = next(filter(spelled.get, names), None)
     return {cell: cell.strip() for cell in header} | {
         spelled[known]: name for name, known in found.items() if known
     }
 
 
 def located(table: str, line: int, row: Row) -> str:
-    """Return the file that a row of a table names: its URL, or its path.
+    """Return the file, or the stretch of a file, that a row of a table names: its URL, or its path.
+
+    A stretch has a start, and an end or a duration; without these (or with pandas' `NaT`), it goes to the end of the
+    file. Times are seconds, or pandas' notation of timedeltas (`0 days 00:00:01.5`), as audformat has them.
 
     Raises:
-        SerBatchError: the row names no file, or its path is not UTF-8 and does not exist.
+        SerBatchError: the row names no file, its path is not UTF-8 and does not exist, or its times are wrong.
     """
     entry = row.get("file")
     if not isinstance(entry, str) or not entry.strip():
         raise SerBatchError(f"{table}, line {line}: no path: give each line a file")
-    if is_url(entry):
-        return entry
-    found = locate(entry, os.path.dirname(table))
-    if not is_unicode(found) and not os.path.lexists(found):
-        raise not_utf8(table, line)
-    return found
+    file = entry
+    if not is_url(entry):
+        file = locate(entry, os.path.dirname(table))
+        if not is_unicode(file) and not os.path.lexists(file):
+            raise not_utf8(table, line)
+    try:
+        start, end, duration = (_seconds(row.get(name)) for name in TIMES)
+    except ValueError as error:
+        raise SerBatchError(f"{table}, line {line}: {error}: give seconds, or 0 days 00:00:01.5") from None
+    if start is None and end is None:
+        return file  # a duration alone is that of the file
+    start = start or 0.0
+    if end is None and duration is not None:
+        end = start + duration
+    if start < 0 or (end is not None and end <= start):
+        raise SerBatchError(
+            f"{table}, line {line}: from {start:g} to {end:g} s: the end must be after the start"
+        )
+    return str(Stretch(file, start, end)) if start or end is not None else file
+
+
+def _seconds(value: Any) -> float | None:
+    """Return a time in seconds; None for an empty cell.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    text = str("" if value is None else value).strip().replace(",", ".")
+    if text.lower() in ("", "nat", "nan", "none"):
+        return None
+    clock = re.fullmatch(r"(?:(\d+) days?,? *\+?)?(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)|(\d+) days?", text)
+    if clock:
+        days, hours, minutes, seconds, whole_days = (float(part or 0) for part in clock.groups())
+        return (days + whole_days) * 86_400 + hours * 3_600 + minutes * 60 + seconds
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no time")
+    return number
 
 
 def locate(entry: str, folder: str = "") -> str:
@@ -207,11 +259,26 @@ def _json_rows(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[in
 
 def _kaldi_rows(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Row]]:
     for line, text in lines:
-        _, file = [*text.split(maxsplit=1), "", ""][:2]
+        name, file = [*text.split(maxsplit=1), "", ""][:2]
         if file.rstrip().endswith("|"):
             raise SerBatchError(f"{path}, line {line}: a command, not a file: run it, and list its output")
         if text.strip():
-            yield line, {"file": file.strip()}
+            yield line, {"recording": name, "file": file.strip()}
+
+
+def _kaldi_segments(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Row]]:
+    """Read `utterance recording start end`, with the files of the recordings in `wav.scp` beside it."""
+    scp = os.path.join(os.path.dirname(path), "wav.scp")
+    recordings = {row["recording"]: row["file"] for _, row in read_table(scp, ("file",), manifest=True)}
+    for line, text in lines:
+        cells = text.split()
+        if not cells:
+            continue
+        if len(cells) != 4 or cells[1] not in recordings:
+            raise SerBatchError(
+                f"{path}, line {line}: not utterance, recording, start and end, with the recording in {scp}"
+            )
+        yield line, {"file": recordings[cells[1]], "start": cells[2], "end": cells[3]}
 
 
 def _lines(path: str, utf8: bool) -> Iterator[tuple[int, str]]:

@@ -3,6 +3,7 @@
 import os
 
 from ser_batch.inputs.url import is_url
+from ser_batch.stretches import is_stretch, split, with_file
 
 
 def absolute(path: str) -> str:
@@ -10,6 +11,8 @@ def absolute(path: str) -> str:
 
     `os.path.abspath` removes `link/..`, but the system resolves the link first: there the real path is returned.
     """
+    if is_stretch(path):
+        return with_file(path, absolute(split(path).path))
     if is_url(path) or not path:
         return path
     plain, real = os.path.abspath(path), os.path.realpath(path)

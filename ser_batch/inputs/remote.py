@@ -14,6 +14,7 @@ from ser_batch.errors import SerBatchError
 from ser_batch.inputs.sources import Found, Source, Unreadable
 from ser_batch.inputs.suffixes import is_audio
 from ser_batch.inputs.url import EXTRAS, WEB, bare, redacted, redacted_text
+from ser_batch.stretches import split
 
 # Seconds between tries, times 0.5 to 1.5; the clients of some stores retry as well.
 PAUSES = (0.5, 1.0, 2.0, 4.0)
@@ -50,13 +51,14 @@ def find(
     for url in urls:
         if is_folder(url):
             yield from _in_folder(url, reached, pass_over)
-        elif wanted(bare(url).rpartition("/")[2]):
+        elif wanted(bare(split(url).path).rpartition("/")[2]):
             named.append(url)
     yield from _described(named)
 
 
 def folder_of(url: str) -> str:
     """Return the folder of an object, or the URL itself if it is a folder; without secrets and final slash."""
+    url = split(url).path
     base = bare(redacted(url)).rstrip("/")
     return base if is_folder(url) else base.rpartition("/")[0]
 
@@ -268,7 +270,7 @@ def _described(urls: Iterable[str]) -> Iterator[Found]:
 
 def _described_one(url: str) -> Found:
     try:
-        found = retried(info, url)
+        found = retried(info, split(url).path)
     except SerBatchError:
         raise
     except Exception as error:

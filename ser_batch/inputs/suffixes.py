@@ -3,6 +3,7 @@
 import os
 
 from ser_batch.inputs.url import bare
+from ser_batch.stretches import split
 
 # Formats of speech recordings that libsndfile reads.
 AUDIO_SUFFIXES = frozenset(
@@ -21,7 +22,7 @@ SUFFIXES = AUDIO_SUFFIXES | EXTRA_SUFFIXES
 
 def suffix(path: str) -> str:
     """Return the suffix of a file name or URL in lower case, with its dot."""
-    name, dot, end = os.path.basename(bare(path) if "?" in path else path).rpartition(".")
+    name, dot, end = os.path.basename(bare(split(path).path)).rpartition(".")
     return dot + end.lower() if name else ""
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 
+from ser_batch.stretches import is_stretch, split, with_file
+
 # The extra of this package that each scheme needs.
 EXTRAS = {
     **dict.fromkeys(("s3", "s3a"), "s3"),
@@ -40,6 +42,8 @@ def redacted(path: str) -> str:
     """
     if "://" not in path or ("@" not in path and "?" not in path):
         return path
+    if is_stretch(path):
+        return with_file(path, redacted(split(path).path))
     # `abfs://container@account` has no password: the part before @ stays
     user = r"^([^:/]*://)[^/?#]*@" if path.startswith(WEB) else r"^([^:/]*://)[^/?#]*:[^/?#]*@"
     base, _, query = re.sub(user, r"\1", path).partition("?")

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ser_batch.stretches import Stretch
+
 SCHEMA_VERSION = 1
 
 SILENT = "silent"
@@ -46,30 +48,54 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file: the mean of its segments, weighted by their speech ratio; the duration is in seconds."""
+    """One file: the mean of its segments, weighted by their speech ratio; the duration is in seconds.
+
+    `start` and `end` are the times of a stretch of the file in seconds, None for a whole file.
+    """
 
     file: str
     duration: float
     n_segments: int
     emotion: Emotion
+    start: float | None = None
+    end: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The name of the file, or of the stretch: unique in a run."""
+        return self.file if self.start is None else str(Stretch(self.file, self.start, self.end))
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The columns for the labels of a model, in the order of its probabilities; `top_k` adds columns of labels."""
+    """The columns for the labels of a model, in the order of its probabilities.
+
+    `top_k` adds columns of labels; `stretches` adds the times of stretches to the tables of files and failures.
+    """
 
     labels: Sequence[str]
     top_k: int = 1
+    stretches: bool = False
 
     @property
     def file_columns(self) -> tuple[str, ...]:
         """Columns of `files.*`."""
-        return ("file", "duration", "n_segments", *self.emotion_columns)
+        return ("file", "duration", "n_segments", *self.emotion_columns, *self.stretch_columns)
 
     @property
     def segment_columns(self) -> tuple[str, ...]:
         """Columns of `segments.*`."""
         return ("file", "start", "end", *self.emotion_columns)
+
+    @property
+    def failure_columns(self) -> tuple[str, ...]:
+        """Columns of `failures.csv`."""
+        return (*FAILURE_COLUMNS, *self.stretch_columns)
+
+    @property
+    def stretch_columns(self) -> tuple[str, ...]:
+        """The columns of the times of stretches; empty cells for whole files."""
+        return ("start", "end") if self.stretches else ()
 
     @property
     def emotion_columns(self) -> tuple[str, ...]:
@@ -89,7 +115,8 @@ class Schema:
         probabilities = emotion.probabilities or (None,) * len(self.labels)
         times = (row.duration, row.n_segments) if isinstance(row, FileRow) else (row.start, row.end)
         label = (emotion.label, emotion.confidence, *probabilities)
-        return (row.file, *times, *label, emotion.speech_ratio, emotion.status, *self.ranked(emotion))
+        values = (row.file, *times, *label, emotion.speech_ratio, emotion.status, *self.ranked(emotion))
+        return (*values, row.start, row.end) if self.stretches and isinstance(row, FileRow) else values
 
     def ranked(self, emotion: Emotion) -> tuple[Value, ...]:
         """The values of `ranks`."""
@@ -106,3 +133,8 @@ class Schema:
         """The values of a row by column."""
         columns = self.file_columns if isinstance(row, FileRow) else self.segment_columns
         return dict(zip(columns, self.values(row), strict=True))
+
+
+def stretch_times(row: FileRow) -> dict[str, Value]:
+    """The times of a stretch by column; empty for a whole file."""
+    return {} if row.start is None else {"start": row.start, "end": row.end}

@@ -15,12 +15,12 @@ class Stretch(NamedTuple):
 
 
 def stretches(segments: Sequence[SegmentRow]) -> Iterator[Stretch]:
-    """Tile a file from 0 to its duration with its sorted segments, without gap or overlap.
+    """Tile a file from 0 to its duration, or a stretch of it, with its sorted segments, without gap or overlap.
 
     Each border is the middle of the time that two neighbours share. With a hop of h, each window keeps h seconds
     around its centre; the first and the last keep more.
     """
-    start = 0.0
+    start = segments[0].start if segments else 0.0
     for segment, following in zip(segments, [*segments[1:], None], strict=True):
         end = round((segment.end + following.start) / 2, 6) if following else segment.end
         yield Stretch(start, end, segment.emotion)
@@ -29,8 +29,9 @@ def stretches(segments: Sequence[SegmentRow]) -> Iterator[Stretch]:
 
 def in_milliseconds(timeline: Iterable[Stretch]) -> Iterator[tuple[int, int, Emotion]]:
     """Round the borders to milliseconds; no stretch becomes empty."""
-    start = 0
+    start = None
     for stretch in timeline:
+        start = round(stretch.start * 1000) if start is None else start
         end = max(start + 1, round(stretch.end * 1000))
         yield start, end, stretch.emotion
         start = end

@@ -86,13 +86,13 @@ class Tree:
     def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
         """Write the file of one input."""
         text = "".join(self._render(file, segments))
-        name = mirrored(file.file) + self._suffix
+        name = mirrored(file.key) + self._suffix
         try:
-            self._folder.write(name if allowed(name) else unique(file.file) + self._suffix, text)
+            self._folder.write(name if allowed(name) else unique(file.key) + self._suffix, text)
         except OSError as error:
             if error.errno not in UNUSABLE_NAME:
                 raise
-            self._folder.write(unique(file.file) + self._suffix, text)
+            self._folder.write(unique(file.key) + self._suffix, text)
 
     def close(self) -> None:
         """Move the files into place."""

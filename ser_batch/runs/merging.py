@@ -63,6 +63,7 @@ def merge(
     options = known_options(runs[0], formats)
     if adapt or adapt_by or expect:
         options = replace(options, adapt=adapt, adapt_by=adapt_by, expect=expect)
+    options = replace(options, stretches=any(run["options"].get("stretches") for run in runs))
     options = replace(options, calibration=None)  # its file may be gone; the shards have recorded it
     model, labels = runs[0]["model"], runs[0]["model"]["labels"]
     check_options(options, model)

@@ -18,6 +18,7 @@ from ser_batch.inputs.paths import absolute
 from ser_batch.inputs.sources import Source, Unreadable
 from ser_batch.inputs.url import common_folder, is_url, redacted
 from ser_batch.runs.journal import InMemoryJournal, Journal
+from ser_batch.stretches import is_stretch, split
 
 NO_RESULT = -1  # instead of an offset
 
@@ -54,9 +55,11 @@ class Plan:
         self._files: list[bytes] = []  # path, NUL, size and mtime: they sort as the paths do
         self.unreadable: list[Unreadable] = []
         self.passed_over: Counter[str] = Counter()
+        self.stretches = False  # some inputs are stretches of files
         arguments = self._below_root(paths) if root else self._arguments(paths)
         for item in find(list(arguments) if holds else arguments, include, exclude, self.passed_over):
             self.n_found += 1
+            self.stretches |= is_stretch(item.path)
             if os.sep != "/":
                 item = replace(item, path=_slashes(item.path))
             if holds and not holds(self.name(item.path)):
@@ -152,6 +155,7 @@ def _folder(path: str) -> str:
         from ser_batch.inputs.remote import folder_of
 
         return folder_of(path)
+    path = split(path).path
     return path if os.path.isdir(path) else os.path.dirname(path) or os.getcwd()
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ser_batch.engine.job import Options
 from ser_batch.engine.result import SCALE, Annotation, to_ten_thousandths
 from ser_batch.output.schema import Emotion, FileRow, SegmentRow
+from ser_batch.stretches import is_stretch, split
 
 UNCERTAIN, SILENT = -1, -2  # instead of the index of a label
 DEFAULTS = Options()
@@ -18,7 +19,7 @@ DEFAULTS = Options()
 def rows(
     file: str, annotation: Annotation, labels: Sequence[str], options: Options = DEFAULTS
 ) -> tuple[FileRow, list[SegmentRow]]:
-    """Return the row of a file and the rows of its segments.
+    """Return the row of a file, or of a stretch of it (`ser_batch.stretches`), and the rows of its segments.
 
     The file's probabilities are the mean of the segments' probabilities, weighted by speech ratio; its speech ratio
     is the mean of the segments'.
@@ -28,8 +29,9 @@ def rows(
         _joined(annotation, indices) if options.merge_consecutive else (annotation, indices)
     )
     rate = annotation.sample_rate
+    path, first, last = split(file)
     segments = [
-        SegmentRow(file, round(start / rate, 6), round(end / rate, 6), _emotion(p, speech, label, labels))
+        SegmentRow(path, round(start / rate, 6), round(end / rate, 6), _emotion(p, speech, label, labels))
         for start, end, p, speech, label in zip(
             shown.starts.tolist(),
             shown.ends.tolist(),
@@ -44,7 +46,13 @@ def rows(
         mean, speech = _mean(annotation.probabilities, annotation.speech)
         [label] = _label_indices(mean[np.newaxis], np.array([speech]), options.min_confidence).tolist()
         whole = _emotion(mean.tolist(), speech, label, labels)
-    return FileRow(file, round(annotation.duration, 6), len(segments), whole), segments
+    row = FileRow(path, round(annotation.duration, 6), len(segments), whole)
+    if is_stretch(file):  # its borders are as they were given, not rounded to samples
+        last = segments[-1].end if last is None else last
+        segments[0] = replace(segments[0], start=first)
+        segments[-1] = replace(segments[-1], end=last)
+        row = replace(row, start=first, end=last)
+    return row, segments
 
 
 def _label_indices(

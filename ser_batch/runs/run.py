@@ -62,6 +62,7 @@ def run(
         with locked(output.lock):
             plan = find_inputs(paths, options, output)
             summary.root, summary.passed_over = redacted(plan.root), plan.passed_over
+            options = replace(options, stretches=plan.stretches)
             if options.restart:
                 output.journal.unlink(missing_ok=True)
             fingerprint = run_json.fingerprint(settings, bundle, plan.root, asked)

@@ -18,7 +18,7 @@ from ser_batch.inputs.passed_over import summary_line
 from ser_batch.inputs.paths import absolute
 from ser_batch.inputs.sources import Source
 from ser_batch.inputs.url import redacted
-from ser_batch.output.schema import Schema
+from ser_batch.output.schema import Schema, stretch_times
 from ser_batch.runs.adapting import apply, calibration_in_use
 from ser_batch.runs.progress import Progress, Work
 from ser_batch.runs.rows import rows
@@ -27,6 +27,7 @@ from ser_batch.runs.settings import prepare
 from ser_batch.runs.signals import interruptible, stop_on_signal
 from ser_batch.runs.summary import Summary
 from ser_batch.runs.tables import count
+from ser_batch.stretches import is_stretch, split
 
 
 def stream(paths: Iterable[str], output: int, options: Options, progress: Progress) -> Summary:
@@ -61,7 +62,9 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
 
     def fail(path: str, failure: Failure) -> None:
         summary.failed += 1
-        _write(output, [{"type": "failure", "file": redacted(path), **failure.record()}])
+        file, *times = split(redacted(path))
+        stretch = dict(zip(("start", "end"), times, strict=True)) if is_stretch(path) else {}
+        _write(output, [{"type": "failure", "file": file, **failure.record(), **stretch}])
 
     def sources() -> Iterator[Source]:
         for item in find(
@@ -99,7 +102,7 @@ def stream(paths: Iterable[str], output: int, options: Options, progress: Progre
                     shown = apply(calibration.map, outcome) if calibration else outcome
                     file, segments = rows(redacted(source.path), shown, bundle.labels, options)
                     lines = [{"type": "segment", **schema.record(segment)} for segment in segments]
-                    _write(output, [*lines, {"type": "file", **schema.record(file)}])
+                    _write(output, [*lines, {"type": "file", **schema.record(file), **stretch_times(file)}])
                     count(file, outcome, summary)
                     summary.add_work(outcome)
             summary.interrupted = signalled.is_set()

@@ -9,10 +9,11 @@ from ser_batch.errors import UsageError
 from ser_batch.extras import EXTRAS, require
 from ser_batch.output.csv_table import CsvTable
 from ser_batch.output.formats import FORMATS, Writer, maker
-from ser_batch.output.schema import FAILURE_COLUMNS, SILENT, FileRow, Schema
+from ser_batch.output.schema import SILENT, FileRow, Schema
 from ser_batch.runs.dataframe import DataFrameBuilder
 from ser_batch.runs.rows import rows
 from ser_batch.runs.summary import Summary
+from ser_batch.stretches import is_stretch, split
 
 
 def check_formats(formats: Iterable[str]) -> None:
@@ -50,15 +51,17 @@ def write_tables(
         OSError: a table cannot be written; the earlier ones are as they were.
     """
     folder = summary.folder
-    schema = Schema(labels, options.top_k)
+    schema = Schema(labels, options.top_k, options.stretches)
     try:
         writers = [maker(kind)(folder, schema) for kind in dict.fromkeys(options.formats)]
-        failures = CsvTable(folder / "failures.csv", FAILURE_COLUMNS)
+        failures = CsvTable(folder / "failures.csv", schema.failure_columns)
 
-        def fail(*values: str) -> None:
-            failures.write(values)
+        def fail(name: str, *values: str) -> None:
+            file, start, end = split(name)
+            times = (start, end) if is_stretch(name) else (None, None)
+            failures.write((file, *values, *times[: len(schema.stretch_columns)]))
             if frame:
-                frame.fail(*values)
+                frame.fail(file, *values)
 
         write_rows(results, name, labels, options, summary, [*writers, *([frame] if frame else [])], fail)
         for writer in writers:

@@ -7,6 +7,7 @@ from pathlib import Path
 import soundfile
 
 from ser_batch.audio.decoding.common import UNKNOWN_FRAMES
+from ser_batch.stretches import split
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +20,18 @@ class Header:
 
 
 def read(path: str | os.PathLike[str]) -> Header | None:
-    """Read the header of a file; None if libsndfile cannot read it."""
+    """Read the header of a file, or of the file of a stretch; None if libsndfile cannot read it."""
+    stretch = split(os.fspath(path))
     try:
         with (
-            Path(path).open("rb", buffering=0) as file,
+            Path(stretch.path).open("rb", buffering=0) as file,
             soundfile.SoundFile(file.fileno(), closefd=False) as sound,
         ):
             known = 0 < sound.frames < UNKNOWN_FRAMES
-            return Header(
-                sound.frames / sound.samplerate if known else None, sound.samplerate, sound.channels
-            )
+            seconds = sound.frames / sound.samplerate if known else stretch.end
+            if seconds is not None:
+                seconds = max(0.0, min(seconds, stretch.end or seconds) - stretch.start)
+            return Header(seconds, sound.samplerate, sound.channels)
     except (OSError, soundfile.LibsndfileError):
         return None
 

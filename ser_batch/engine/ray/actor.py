@@ -20,6 +20,7 @@ from ser_batch.engine.result import Outcome
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.sources import Source
 from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
+from ser_batch.stretches import with_file
 from ser_batch.version import __version__
 
 PREFIX = "ser-batch-actor-"
@@ -110,7 +111,7 @@ class AnnotationActor:
         try:
             with path.open("wb") as file:
                 file.writelines(content)
-            yield replace(source, path=str(path))
+            yield replace(source, path=with_file(source.path, str(path)))
         finally:
             path.unlink(missing_ok=True)
 

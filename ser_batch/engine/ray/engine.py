@@ -26,6 +26,7 @@ from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.inputs.paths import absolute
 from ser_batch.inputs.sources import Source
 from ser_batch.model.bundle import load_bundle
+from ser_batch.stretches import split
 from ser_batch.version import __version__
 
 LOCAL = "local"  # in place of an address: a private cluster
@@ -316,12 +317,12 @@ def _ready(refs: list[Any]) -> list[Any]:
 
 def _driver_reads(source: Source, failure: Failure) -> bool:
     """Whether a node cannot read a file that the driver can."""
-    return failure.error in UNREADABLE and os.access(source.path, os.R_OK)
+    return failure.error in UNREADABLE and os.access(split(source.path).path, os.R_OK)
 
 
 def _put(source: Source) -> list[Any]:
     """Put a file's bytes into the object store, in parts; returns references."""
-    with Path(source.path).open("rb") as file:
+    with Path(split(source.path).path).open("rb") as file:
         return [ray.put(part) for part in iter(lambda: file.read(PART_BYTES), b"")]
 
 

@@ -18,12 +18,17 @@ class Database:
         self._folder = Folder(folder / "audformat")
         place = self._folder.partial
         (place / "db.yaml").write_text(json.dumps(_header(schema), indent=2) + "\n", encoding="utf-8")
-        self._files = CsvTable(place / "db.files.csv", schema.file_columns)
+        columns = ("file", *schema.stretch_columns, *_file_columns(schema))
+        self._files = CsvTable(place / "db.files.csv", columns)
         self._segments = CsvTable(place / "db.segments.csv", schema.segment_columns)
 
     def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
         """Append one file and its segments."""
-        self._files.write(self._schema.values(file))
+        name, *values = self._schema.values(file)
+        if self._schema.stretches:  # a whole file lasts from 0 to its end
+            times = (_timedelta(file.start or 0.0), _timedelta(file.end or file.duration))
+            values = [*times, *values[:-2]]
+        self._files.write((name, *values))
         for segment in segments:
             _, _, _, *emotion = self._schema.values(segment)
             self._segments.write((segment.file, _timedelta(segment.start), _timedelta(segment.end), *emotion))
@@ -52,10 +57,18 @@ def _header(schema: Schema) -> dict[str, Any]:
             "status": {"dtype": "str", "labels": [OK, SILENT, UNCERTAIN]},
         },
         "tables": {
-            "files": {"type": "filewise", "columns": _columns(schema.file_columns[1:])},
+            "files": {
+                "type": "segmented" if schema.stretches else "filewise",
+                "columns": _columns(_file_columns(schema)),
+            },
             "segments": {"type": "segmented", "columns": _columns(schema.segment_columns[3:])},
         },
     }
+
+
+def _file_columns(schema: Schema) -> tuple[str, ...]:
+    """The columns of the table of files that are not its index."""
+    return tuple(name for name in schema.file_columns[1:] if name not in schema.stretch_columns)
 
 
 def _columns(names: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_batch.output.replace import Replacement
-from ser_batch.output.schema import SCHEMA_VERSION, Emotion, FileRow, Schema, SegmentRow
+from ser_batch.output.schema import SCHEMA_VERSION, Emotion, FileRow, Schema, SegmentRow, stretch_times
 
 
 class JsonDocument(Replacement):
@@ -25,6 +25,7 @@ class JsonDocument(Replacement):
             "file": file.file,
             "duration": file.duration,
             **self._emotion(file.emotion),
+            **stretch_times(file),
             "segments": [{"start": s.start, "end": s.end, **self._emotion(s.emotion)} for s in segments],
         }
         self.file.write(self._separator + json.dumps(entry, ensure_ascii=False))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ser_batch.output.schema import FileRow, SegmentRow
+from ser_batch.output.schema import Emotion, FileRow, SegmentRow
 from ser_batch.output.timeline import Stretch, stretches
 from ser_batch.output.tree import tree_writer
 
@@ -10,8 +10,10 @@ from ser_batch.output.tree import tree_writer
 def textgrid(file: FileRow, segments: Sequence[SegmentRow]) -> Iterator[str]:
     """The text of a TextGrid."""
     yield 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
-    yield f"xmin = 0 \nxmax = {file.duration:.6f} \ntiers? <exists> \nsize = 2 \nitem []: \n"
+    yield f"xmin = 0 \nxmax = {file.end or file.duration:.6f} \ntiers? <exists> \nsize = 2 \nitem []: \n"
     timeline = list(stretches(segments))
+    if timeline[0].start:  # of a stretch: Praat wants intervals from 0
+        timeline.insert(0, Stretch(0.0, timeline[0].start, Emotion(None, None, None, 0.0)))
     labels = (stretch.emotion.label or "" for stretch in timeline)
     yield from _tier(1, "label", timeline, labels)
     confidences = (stretch.emotion.confidence for stretch in timeline)

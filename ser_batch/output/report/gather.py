@@ -35,7 +35,7 @@ def gather(folder: Path, place: Path, audio: str | None = None) -> dict[str, Any
     """
     with _table_errors(folder):
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        labels, kinds, n_files, kept = _files(folder / "files.csv")
+        labels, kinds, n_files, kept, stretches = _files(folder / "files.csv")
         timed = _within_budget(kept)
         n_segments, seconds = _segments(folder / "segments.csv", len(labels), kinds, timed)
         n_failed, failures = _failures(folder / "failures.csv")
@@ -52,8 +52,11 @@ def gather(folder: Path, place: Path, audio: str | None = None) -> dict[str, Any
             "segments": n_segments,
             "failed": n_failed,
         },
-        "files": [_file(cells, len(labels), kinds) for cells in kept],
-        "segments": [timed.get(cells[0], []) for cells in kept],
+        "files": [_file(cells, len(labels), kinds, stretches) for cells in kept],
+        "segments": [
+            _of_stretch(timed.get(cells[0], []), cells, len(labels)) if stretches else timed.get(cells[0], [])
+            for cells in kept
+        ],
         "failures": failures,
     }
 
@@ -98,10 +101,11 @@ def _rows(path: Path) -> Iterator[list[str]]:
         yield from csv.reader(lines)
 
 
-def _files(path: Path) -> tuple[list[str], dict[str, int], Counter[int], list[list[str]]]:
-    """Labels, kinds by name, number of files of each kind, and the rows for the page in table order."""
+def _files(path: Path) -> tuple[list[str], dict[str, int], Counter[int], list[list[str]], bool]:
+    """Labels, kinds by name, number of files of each kind, the rows for the page, and whether they are stretches."""
     rows = _rows(path)
-    labels = [column[2:] for column in next(rows) if column.startswith("p_")]
+    columns = next(rows)
+    labels = [column[2:] for column in columns if column.startswith("p_")]
     kinds = {label: kind for kind, label in enumerate(labels)}
     counts: Counter[int] = Counter()
     unlabelled: list[tuple[float, int, list[str]]] = []
@@ -116,7 +120,7 @@ def _files(path: Path) -> tuple[list[str], dict[str, int], Counter[int], list[li
 
     least_certain = heapq.nsmallest(FILES, labelled())
     kept = sorted(least_certain + unlabelled, key=itemgetter(1))
-    return labels, kinds, counts, [cells for _, _, cells in kept]
+    return labels, kinds, counts, [cells for _, _, cells in kept], columns[-1] == "end"
 
 
 def _kind(cells: list[str], n_labels: int, kinds: dict[str, int]) -> int:
@@ -124,9 +128,10 @@ def _kind(cells: list[str], n_labels: int, kinds: dict[str, int]) -> int:
     return kinds.setdefault(cells[3] or cells[6 + n_labels], len(kinds))
 
 
-def _file(cells: list[str], n_labels: int, kinds: dict[str, int]) -> list[Any]:
+def _file(cells: list[str], n_labels: int, kinds: dict[str, int], stretches: bool) -> list[Any]:
+    length = (cells[-1] if stretches else "") or cells[1]  # the page draws a stretch at its time in the file
     shares = [round(float(cell or 0) * 10_000) for cell in (cells[5 + n_labels], *cells[5 : 5 + n_labels])]
-    return [cells[0], round(float(cells[1]) * 1000), _kind(cells, n_labels, kinds), *shares]
+    return [cells[0], round(float(length) * 1000), _kind(cells, n_labels, kinds), *shares]
 
 
 def _within_budget(kept: list[list[str]]) -> dict[str, list[int]]:
@@ -162,10 +167,20 @@ def _segments(
                 shares = [round(float(cell or 0) * 100) for cell in cells[5 : 5 + n_labels]]
                 timed[name] += [round(start * 1000), round(end * 1000), found[-1], *shares]
         edges = [times[0][0], *((a[1] + b[0]) / 2 for a, b in pairwise(times)), times[-1][1]]
-        for kind, (start, end) in zip(found, pairwise(edges), strict=True):
-            seconds[kind] += end - start
+        for kind, (start, end), (left, right) in zip(found, times, pairwise(edges), strict=True):
+            seconds[kind] += min(end, right) - max(start, left)  # without the gaps between stretches
         n_segments += len(times)
     return n_segments, seconds
+
+
+def _of_stretch(segments: list[int], cells: list[str], n_labels: int) -> list[int]:
+    """The segments of a file that are in the stretch of a row, whose last columns are `start` and `end`."""
+    if not cells[-1]:
+        return segments
+    start, end = (round(float(cell) * 1000) for cell in cells[-2:])
+    width = 3 + n_labels
+    rows = (segments[k : k + width] for k in range(0, len(segments), width))
+    return [value for row in rows if start <= row[0] and row[1] <= end for value in row]
 
 
 def _failures(path: Path) -> tuple[int, list[list[str]]]:
