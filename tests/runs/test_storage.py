@@ -83,7 +83,7 @@ def test_a_fault_that_stays_is_a_failure_that_says_so(worker, web, quick):
     assert failure.stage == "read"
     assert "Not enough data" in failure.message
     web.faults["GET", CLIP] = [503] * 9
-    assert worker.annotate(f"{web.address}/{CLIP}").message == "the store answered 503, time and again"
+    assert worker.annotate(f"{web.address}/{CLIP}").message == "the store answered 503, several times"
     assert sum(method == "GET" for method, _ in web.seen) == 8
 
 
@@ -131,7 +131,7 @@ def test_a_full_disk_is_a_failure_that_says_so(worker, web, quick, monkeypatch):
     monkeypatch.setattr(spool, "_temporary_file", lambda: open("/dev/full", "r+b", buffering=0))
     failure = worker.annotate(f"{web.address}/{CLIP}")
     assert failure.stage == "read"
-    assert "no room for a local copy: set TMPDIR" in failure.message
+    assert "no space for a local copy: set TMPDIR" in failure.message
 
 
 @slow
