@@ -1,3 +1,5 @@
+"""Annotation as a step of a Ray Data pipeline."""
+
 import re
 import shutil
 

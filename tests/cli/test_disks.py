@@ -149,28 +149,28 @@ def test_a_folder_that_is_a_file(samples, tmp_path, name):
     assert (tmp_path / "file").read_text() == "dear diary"
 
 
-@pytest.mark.parametrize("blow", ["deleted", "moved"])
-def test_a_folder_that_goes_away(samples, tmp_path, blow):
+@pytest.mark.parametrize("event", ["deleted", "moved"])
+def test_a_folder_that_is_deleted_or_moved_during_the_run(samples, tmp_path, event):
     audio, out = tmp_path / "in", tmp_path / "out"
     audio.mkdir()
     for name in ("0.flac", "slow-1.flac", "slow-2.flac"):
         shutil.copy(samples / "meeting" / "introduction.flac", audio / name)
     running = started(audio, "-o", out, "-j", 1, env={**FAULTS, "SLOW_SECONDS": "1"})
     wait_until(lambda: journal_lines(out) == 1)
-    shutil.rmtree(out) if blow == "deleted" else out.rename(tmp_path / "elsewhere")
+    shutil.rmtree(out) if event == "deleted" else out.rename(tmp_path / "elsewhere")
     code, said = end_of(running)
     assert code == 1
     assert f"{out} has been deleted or moved during the run" in said
     assert "Traceback" not in said
     assert not out.exists()
-    if blow == "moved":
+    if event == "moved":
         (tmp_path / "elsewhere").rename(out)
         resumed = annotate(audio, "-o", out)
         assert resumed.returncode == 0
         assert "done before" in resumed.stderr
 
 
-def test_a_current_folder_that_was_deleted_is_said_at_once(samples, tmp_path):
+def test_a_deleted_current_folder_is_reported_at_once(samples, tmp_path):
     script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
     command = [*SER_BATCH, "annotate", str(samples / "meeting"), "-o", str(tmp_path / "out")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -184,7 +184,7 @@ def test_a_current_folder_that_was_deleted_is_said_at_once(samples, tmp_path):
     assert done.stderr == "Error: the current folder has been deleted: change to one that exists (cd)\n"
 
 
-def test_a_log_on_a_full_disk_stops_nothing(samples, tmp_path):
+def test_a_log_on_a_full_disk_does_not_stop_a_run(samples, tmp_path):
     with open("/dev/full", "w") as log:
         command = [*SER_BATCH, "annotate", str(samples / "meeting"), "-o", str(tmp_path / "out")]
         assert subprocess.run(command, stderr=log, timeout=60).returncode == 0

@@ -1,3 +1,5 @@
+"""Signals, killed runs, and limits on failures."""
+
 import json
 import os
 import shutil
@@ -62,12 +64,12 @@ def at_work(out):
     wait_until(lambda: journal_lines(out) == 1)
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM])
-def test_once_finishes_what_is_in_work_and_says_how_to_go_on(archive, tmp_path, undisturbed, blow):
+@pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_finishes_the_files_in_work(archive, tmp_path, undisturbed, signal_sent):
     out = tmp_path / "out"
     running = started(archive, "-o", out, "-j", 1, "--restart", env=FAULTS)
     at_work(out)
-    os.killpg(running.pid, blow)  # as a terminal and a scheduler do: the workers are hit, too
+    os.killpg(running.pid, signal_sent)  # as a terminal and a scheduler do: the workers are hit, too
     assert "Ctrl-C again stops at once" in said_at_once(running)
     code, said = end_of(running)
     assert code == 130
@@ -83,7 +85,7 @@ def test_once_finishes_what_is_in_work_and_says_how_to_go_on(archive, tmp_path, 
     assert tables(out) == undisturbed
 
 
-def test_twice_stops_at_once(archive, tmp_path, undisturbed):
+def test_a_second_ctrl_c_stops_at_once(archive, tmp_path, undisturbed):
     out = tmp_path / "out"
     running = started(archive, "-o", out, "-j", 1, env={**FAULTS, "SLOW_SECONDS": "60"})
     at_work(out)
@@ -99,7 +101,7 @@ def test_twice_stops_at_once(archive, tmp_path, undisturbed):
     assert tables(out) == undisturbed
 
 
-def test_a_killed_run_goes_on_where_it_was(archive, tmp_path, undisturbed):
+def test_a_killed_run_resumes(archive, tmp_path, undisturbed):
     running = started(archive, "-o", tmp_path / "out", "-j", 1, env=FAULTS)
     at_work(tmp_path / "out")
     killed(running)
@@ -109,12 +111,12 @@ def test_a_killed_run_goes_on_where_it_was(archive, tmp_path, undisturbed):
     assert tables(tmp_path / "out") == undisturbed
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM])
-def test_before_the_first_file_there_is_nothing_to_finish(tmp_path, blow):
+@pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_file_stops_at_once(tmp_path, signal_sent):
     running = started("-", "-o", tmp_path / "out", stdin=subprocess.PIPE)
     wait_until((tmp_path / "out" / ".journal" / "lock").exists)
     time.sleep(1)  # while it imports, Python may lose an interrupt
-    running.send_signal(blow)
+    running.send_signal(signal_sent)
     code, said = end_of(running)
     assert code == 130, said
     assert "run the same command again" in said
@@ -130,7 +132,7 @@ def test_ctrl_c_while_the_command_is_imported_shows_no_traceback(tmp_path):
     assert end_of(running) == (130, "")
 
 
-def test_while_tables_are_written_the_journal_is_whole(samples, tmp_path):
+def test_a_signal_while_tables_are_written_keeps_the_journal(samples, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     os.mkfifo(out / "files.csv.partial")  # writing waits until somebody reads
@@ -219,14 +221,14 @@ def test_as_many_failures_as_allowed_stop_nothing(partly_bad, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_mended_file_lets_a_stopped_run_go_on(partly_bad, samples, tmp_path):
+def test_a_repaired_file_lets_a_stopped_run_resume(partly_bad, samples, tmp_path):
     assert annotate(partly_bad, "-o", tmp_path / "out", "--fail-fast").returncode == 1
     for bad in partly_bad.glob("* bad.flac"):
         shutil.copy(samples / "meeting" / "introduction.flac", bad)
     assert annotate(partly_bad, "-o", tmp_path / "out", "--fail-fast").returncode == 0
 
 
-def test_what_is_missing_counts_as_a_failure(samples, tmp_path):
+def test_a_missing_input_counts_as_a_failure(samples, tmp_path):
     stopped = annotate(samples / "meeting", samples / "missing.wav", "-o", tmp_path / "out", "--fail-fast")
     assert stopped.returncode == 1
     assert journal_lines(tmp_path / "out") == 0
@@ -244,7 +246,7 @@ def test_a_second_run_into_the_folder_is_refused(archive, tmp_path, undisturbed)
     assert tables(out) == undisturbed
 
 
-def test_nobody_listening_stops_nothing(samples, tmp_path):
+def test_a_closed_stderr_does_not_stop_a_run(samples, tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
     command = [*SER_BATCH, "annotate", str(samples / "meeting"), "-o", str(tmp_path / "out")]

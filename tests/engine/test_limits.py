@@ -1,3 +1,5 @@
+"""Default jobs under CPU quotas and memory limits, read from made-up control groups."""
+
 import os
 
 import pytest

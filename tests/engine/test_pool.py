@@ -1,3 +1,5 @@
+"""The pool of worker processes: results, faults of files, and faults of workers."""
+
 import multiprocessing
 import multiprocessing.spawn
 import os
@@ -34,7 +36,7 @@ def trap(tmp_path):
     return Source(str(tmp_path / "trap.wav"), 0, 0)
 
 
-def test_every_file_comes_out_once(clips, settings):
+def test_each_file_is_returned_once(clips, settings):
     results = annotate(clips * 3, settings)
     assert sorted(source.path for source, _ in results) == sorted(clip.path for clip in clips * 3)
     assert all(isinstance(outcome, Annotation) for _, outcome in results)
@@ -45,7 +47,7 @@ def test_jobs_do_not_change_results(clips, settings):
     assert {path: a.record() for path, a in one.items()} == {path: a.record() for path, a in two.items()}
 
 
-def test_a_file_that_fails_costs_itself_alone(clips, settings, tmp_path):
+def test_a_failing_file_fails_alone(clips, settings, tmp_path):
     (tmp_path / "bad.wav").write_text("dear diary")
     bad, gone = Source(str(tmp_path / "bad.wav"), 10, 0), Source(str(tmp_path / "gone.wav"), 10, 0)
     found = outcomes(annotate([clips[0], bad, clips[1], gone, clips[2]], settings))
@@ -55,14 +57,14 @@ def test_a_file_that_fails_costs_itself_alone(clips, settings, tmp_path):
     assert all(isinstance(found[clip.path], Annotation) for clip in clips[:3])
 
 
-def test_a_file_that_hangs_is_given_up_and_its_neighbours_are_done(clips, settings, trap):
+def test_a_hanging_file_fails_and_its_neighbours_are_annotated(clips, settings, trap):
     found = outcomes(annotate([clips[0], trap, *clips[1:]], settings, timeout=1.0))
     assert (found.pop(trap.path)).error == "Timeout"
     assert len(found) == len(clips)
     assert all(isinstance(outcome, Annotation) for outcome in found.values())
 
 
-def test_a_file_that_kills_its_worker_is_tried_again_alone_then_failed(clips, settings, trap):
+def test_a_file_that_kills_its_worker_twice_fails(clips, settings, trap):
     killed = []
 
     def kill_the_worker_at_the_trap():
@@ -87,7 +89,7 @@ def test_a_file_that_kills_its_worker_is_tried_again_alone_then_failed(clips, se
 
 
 @pytest.mark.parametrize(("fault", "signal_name"), [("deadly", "SIGKILL"), ("segfault", "SIGSEGV")])
-def test_a_file_that_crashes_its_worker_costs_itself_alone(clips, settings, faulty, fault, signal_name):
+def test_a_file_that_crashes_its_worker_fails_alone(clips, settings, faulty, fault, signal_name):
     bad = faulty(f"{fault}-1.flac")
     found = outcomes(annotate([clips[0], bad, *clips[1:]], settings))
     failure = found.pop(bad.path)
@@ -97,7 +99,7 @@ def test_a_file_that_crashes_its_worker_costs_itself_alone(clips, settings, faul
     assert all(isinstance(outcome, Annotation) for outcome in found.values())
 
 
-def test_a_file_that_takes_all_memory_costs_itself_alone(clips, settings, faulty):
+def test_a_file_that_takes_all_memory_fails_alone(clips, settings, faulty):
     hungry = faulty("hungry-1.flac")
     found = outcomes(annotate([clips[0], hungry, *clips[1:]], settings))
     failure = found.pop(hungry.path)
@@ -106,7 +108,7 @@ def test_a_file_that_takes_all_memory_costs_itself_alone(clips, settings, faulty
     assert all(isinstance(outcome, Annotation) for outcome in found.values())
 
 
-def test_a_good_file_does_not_pay_for_memory_that_others_wasted(settings, faulty):
+def test_a_worker_out_of_memory_is_replaced_and_good_files_succeed(settings, faulty):
     leaky = [faulty(f"leaky-{k}.flac") for k in range(5)]  # 300 MB each, of which three fit
     found = outcomes(annotate(leaky, settings, jobs=1))
     assert len(found) == 5
@@ -123,7 +125,7 @@ def test_a_long_file_may_take_longer_than_the_timeout(settings, tmp_path, faulty
     assert isinstance(outcome, Annotation)
 
 
-def test_once_stopped_what_is_in_work_is_finished_and_no_more(clips, settings):
+def test_after_a_stop_only_the_files_in_work_are_finished(clips, settings):
     many = clips * 40
     seen = []
     stop = threading.Event()
@@ -133,7 +135,7 @@ def test_once_stopped_what_is_in_work_is_finished_and_no_more(clips, settings):
     assert 1 <= len(seen) <= 3  # the first, and what two workers were at
 
 
-def test_long_files_are_not_hoarded(settings, samples):
+def test_workers_do_not_queue_many_long_files(settings, samples):
     given = []
 
     def sources():
@@ -146,7 +148,7 @@ def test_long_files_are_not_hoarded(settings, samples):
         assert len(given) <= 4
 
 
-def test_a_worker_that_cannot_be_replaced_at_once_is_replaced_later(clips, settings, faulty, tmp_path):
+def test_a_failed_replacement_of_a_worker_is_repeated(clips, settings, faulty, tmp_path):
     bundle = shutil.copytree(settings.model, tmp_path / "model")
     sources = [clips[0], faulty("deadly-1.flac"), *clips[1:]]
     results = pool.annotate(
@@ -168,19 +170,19 @@ def test_a_worker_that_cannot_be_replaced_at_once_is_replaced_later(clips, setti
     assert sum(isinstance(outcome, Failure) for _, outcome in found) == 1
 
 
-def test_a_broken_model_is_said_once(clips, tmp_path):
+def test_a_broken_model_is_reported_once(clips, tmp_path):
     with pytest.raises(SerBatchError, match="workers cannot start"):
         annotate(clips, Settings(str(tmp_path), 3.0, 1.5, "off"))
 
 
-def test_a_python_that_cannot_start_is_said(clips, settings, monkeypatch):
+def test_a_python_that_cannot_start_is_reported(clips, settings, monkeypatch):
     resource_tracker.ensure_running()  # a Python process, too
     monkeypatch.setattr(multiprocessing.spawn, "_python_exe", b"/bin/false")
     with pytest.raises(SerBatchError, match=r"workers cannot start: /bin/false ended with exit code 1: try"):
         annotate(clips, settings)
 
 
-def test_no_process_is_left(clips, settings):
+def test_no_process_remains(clips, settings):
     annotate(clips, settings)
     assert not multiprocessing.active_children()
     results = pool.annotate(clips * 10, settings, 2, 60.0, lambda: False)

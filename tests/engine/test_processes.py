@@ -1,3 +1,5 @@
+"""Child processes of daemonic processes."""
+
 import subprocess
 import sys
 

@@ -1,3 +1,5 @@
+"""Worker time by stage."""
+
 import time
 
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from ser_batch.engine.stopwatch import STAGES, Stopwatch
 
 
-def test_work_belongs_to_its_stage_and_sleep_to_waiting():
+def test_work_counts_for_its_stage_and_sleep_for_waiting():
     watch = Stopwatch()
     began, busy = time.perf_counter(), time.thread_time()
     time.sleep(0.05)

@@ -1,3 +1,5 @@
+"""The worker: failed reads, files that change, limits."""
+
 import os
 import shutil
 import subprocess
@@ -25,17 +27,17 @@ def outcome_of(source, settings):
     return outcome
 
 
-def test_a_read_that_fails_once_costs_nothing(settings, faulty, undisturbed):
+def test_a_read_that_fails_once_is_repeated(settings, faulty, undisturbed):
     assert outcome_of(faulty("flaky-1.flac"), settings).record() == undisturbed
 
 
-def test_a_read_that_fails_for_good_is_a_failure_after_some_pauses(settings, faulty):
+def test_a_read_that_always_fails_is_a_failure_after_pauses(settings, faulty):
     began = time.monotonic()
     assert outcome_of(faulty("stale-1.flac"), settings) == Failure("decode", "OSError", "Stale file handle")
     assert time.monotonic() - began > 2.5
 
 
-def test_what_is_damaged_is_not_waited_for(settings, tmp_path):
+def test_damaged_files_fail_without_pauses(settings, tmp_path):
     bad = [tmp_path / f"{k}.wav" for k in range(8)]
     for path in bad:
         path.write_text("dear diary")
@@ -48,7 +50,7 @@ def test_what_is_damaged_is_not_waited_for(settings, tmp_path):
     assert times[-1] - times[0] < 2
 
 
-def test_a_file_that_grows_while_it_is_read_is_a_failure_that_says_so(settings, faulty):
+def test_a_file_that_grows_while_it_is_read_fails(settings, faulty):
     failure = outcome_of(faulty("growing-1.flac"), settings)
     assert (failure.stage, failure.error) == ("decode", "ChangedError")
     assert "run the same command again when it is complete" in failure.message
@@ -61,12 +63,12 @@ def test_a_file_that_has_grown_is_read_again(settings, faulty):
     assert os.path.getsize(grown.path) > size
 
 
-def test_a_file_that_vanishes_while_it_is_read_is_a_failure(settings, faulty):
+def test_a_file_that_is_deleted_while_it_is_read_fails(settings, faulty):
     expected = Failure("decode", "FileNotFoundError", "No such file or directory")
     assert outcome_of(faulty("vanishing-1.flac"), settings) == expected
 
 
-def test_a_file_of_too_many_windows_is_a_failure(settings, samples, monkeypatch):
+def test_a_file_with_too_many_windows_fails(settings, samples, monkeypatch):
     monkeypatch.setattr(worker, "MAX_WINDOWS", 3)
     annotator = worker.Worker(settings)
     assert len(annotator.annotate(str(samples / "meeting" / "introduction.flac")).starts) == 3
@@ -113,9 +115,7 @@ def failing_read(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_system_s_read_that_fails_once_costs_nothing_in_any_format(
-    settings, samples, failing_read, monkeypatch
-):
+def test_a_failed_system_call_is_repeated_in_every_format(settings, samples, failing_read, monkeypatch):
     names = ["meeting/QUESTION.WAV", "meeting/introduction.flac", "phone/voicemail.mp3", "radio/weather.ogg"]
     names += ["diary/evening.aiff", "radio/story.opus"]
     sources = [Source(str(samples / name), 0, 0) for name in names]

@@ -1,3 +1,5 @@
+"""The journal: storage, resuming, crashes, full disks."""
+
 import os
 import resource
 import time
@@ -45,7 +47,7 @@ def files(path):
         journal.close()
 
 
-def test_results_survive(tmp_path):
+def test_results_are_stored(tmp_path):
     outcomes = {"b.wav": annotation(), "a.wav": FAILURE, "\udcff.wav": annotation(1)}
     journal = Journal(tmp_path / "run", FINGERPRINT)
     offsets = {file: journal.append(file, SOURCE, outcome) for file, outcome in outcomes.items()}
@@ -64,7 +66,7 @@ def test_results_can_be_read_while_others_are_written(tmp_path):
     assert [file for file, _ in contents(journal)] == [f"{k}.wav" for k in range(50)]
 
 
-def test_other_settings_are_refused_by_name(tmp_path):
+def test_other_settings_are_refused(tmp_path):
     Journal(tmp_path / "run", FINGERPRINT).close()
     with pytest.raises(
         SerBatchError, match=r"--window was 3\.0, is now 2\.0\): give another folder.*--restart"
@@ -75,7 +77,7 @@ def test_other_settings_are_refused_by_name(tmp_path):
     Journal(tmp_path / "run", FINGERPRINT).close()
 
 
-def test_the_recordings_may_be_found_by_another_name_but_not_be_others(tmp_path):
+def test_the_root_may_have_a_second_path_but_not_be_another_folder(tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
     Journal(tmp_path / "run", FINGERPRINT | {"root": str(tmp_path / "here")}).close()
@@ -87,7 +89,7 @@ def test_the_recordings_may_be_found_by_another_name_but_not_be_others(tmp_path)
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_whatever_a_crash_leaves_whole_records_are_kept(tmp_path, data):
+def test_complete_records_survive_a_crash_at_any_byte(tmp_path, data):
     path = tmp_path / "run"
     path.unlink(missing_ok=True)
     journal = Journal(path, FINGERPRINT)
@@ -112,7 +114,7 @@ def test_whatever_a_crash_leaves_whole_records_are_kept(tmp_path, data):
     assert files(path) == [*kept, "new.wav"]
 
 
-def test_a_damaged_line_costs_itself_alone(tmp_path):
+def test_a_damaged_line_is_skipped(tmp_path):
     journal = Journal(tmp_path / "run", FINGERPRINT)
     for k in range(3):
         offset = journal.append(f"{k}.wav", SOURCE, annotation())
@@ -125,7 +127,7 @@ def test_a_damaged_line_costs_itself_alone(tmp_path):
     assert files(tmp_path / "run") == ["0.wav", "2.wav"]
 
 
-def test_a_damaged_beginning_is_said(tmp_path):
+def test_a_damaged_first_line_is_reported(tmp_path):
     journal = Journal(tmp_path / "run", FINGERPRINT)
     journal.append("a.wav", SOURCE, annotation())
     journal.close()
@@ -134,7 +136,7 @@ def test_a_damaged_beginning_is_said(tmp_path):
         Journal(tmp_path / "run", FINGERPRINT)
 
 
-def test_what_there_is_no_room_for_leaves_the_journal_as_it_was(tmp_path):
+def test_a_failed_append_leaves_the_journal_unchanged(tmp_path):
     journal = Journal(tmp_path / "run", FINGERPRINT)
     journal.append("a.wav", SOURCE, annotation())
     before = (tmp_path / "run").read_bytes()
@@ -151,7 +153,7 @@ def test_what_there_is_no_room_for_leaves_the_journal_as_it_was(tmp_path):
     assert files(tmp_path / "run") == ["a.wav", "c.wav"]
 
 
-def test_a_journal_that_was_deleted_or_replaced_is_missed(tmp_path):
+def test_a_deleted_or_replaced_journal_is_reported(tmp_path):
     folder = tmp_path / "out" / ".journal"
     folder.mkdir(parents=True)
     journal = Journal(folder / "run", FINGERPRINT)
@@ -163,7 +165,7 @@ def test_a_journal_that_was_deleted_or_replaced_is_missed(tmp_path):
         journal.sync()
 
 
-def test_results_are_on_the_disk_after_a_while_also_when_no_more_come(tmp_path, monkeypatch):
+def test_results_are_synced_after_a_while_without_further_results(tmp_path, monkeypatch):
     synced = []
     fsync = os.fsync
     monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(os.fstat(handle).st_size), fsync(handle)))

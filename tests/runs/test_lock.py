@@ -1,3 +1,5 @@
+"""The lock of an output folder."""
+
 import errno
 import fcntl
 import os
@@ -47,7 +49,7 @@ def test_the_holder_is_named(lock, holder):
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, None], ids=["killed", "in order"])
-def test_the_lock_ends_with_its_holder(lock, holder, end):
+def test_the_lock_is_released_when_its_holder_ends(lock, holder, end):
     said = lock.with_name("lock.holder")
     if end:
         holder.send_signal(end)
@@ -74,20 +76,20 @@ def no_locks(monkeypatch, request):
     monkeypatch.setattr(fcntl, "flock", flock)
 
 
-def test_without_locks_a_living_holder_counts(no_locks, lock, holder):
+def test_without_locks_a_running_holder_has_the_lock(no_locks, lock, holder):
     told = rf"process {holder.pid} .*if it no longer runs, delete .*lock\.holder"
     with pytest.raises(SerBatchError, match=told), locked(lock):
         pass
 
 
-def test_without_locks_a_dead_holder_does_not(no_locks, lock, holder):
+def test_without_locks_a_dead_holder_has_no_lock(no_locks, lock, holder):
     holder.kill()
     holder.communicate()
     with locked(lock):
         pass
 
 
-def test_without_locks_a_holder_on_another_host_counts(no_locks, lock):
+def test_without_locks_a_holder_on_another_host_has_the_lock(no_locks, lock):
     lock.with_name("lock.holder").write_text("1\nelsewhere\n2026-01-01 00:00:00 +0000\n")
     with pytest.raises(SerBatchError, match="process 1 on elsewhere, since 2026"), locked(lock):
         pass

@@ -1,3 +1,5 @@
+"""Pinned probabilities of the bundled models."""
+
 import json
 
 import numpy as np
@@ -11,7 +13,7 @@ TOLERANCE = 20  # ten-thousandths: other processors add in other orders
 
 @pytest.mark.parametrize("denoise", ["off", "gate"])
 @pytest.mark.parametrize("model", MODELS)
-def test_the_same_is_heard_as_ever(model, denoise):
+def test_bundled_models_give_the_pinned_probabilities(model, denoise):
     kept = json.loads(PINS.read_text())[model]
     assert kept["sha256"] == load_bundle(model).sha256, "the model is another one: run `python -m tests.pins`"
     for clip, now in heard(model, denoise).items():

@@ -1,3 +1,5 @@
+"""The plan of a run: order, names, resuming, memory."""
+
 import os
 import tracemalloc
 
@@ -53,7 +55,7 @@ def test_sizes_and_times_are_those_of_the_files(audio):
         assert (source.size, source.mtime_ns) == (status.st_size, status.st_mtime_ns)
 
 
-def test_paths_are_those_of_the_arguments_from_the_root_on(audio, monkeypatch):
+def test_paths_are_spelled_as_the_arguments(audio, monkeypatch):
     monkeypatch.chdir(audio)
     assert [s.path for s in Plan(["a"]).pending()] == [
         str(audio / "a" / " y.wav"),
@@ -72,14 +74,14 @@ def test_names_are_relative_to_a_root_that_is_given(audio):
         Plan([str(audio / "a-b")], root=str(audio / "a"))
 
 
-def test_a_path_up_from_a_link_leads_where_the_system_says(audio, tmp_path, monkeypatch):
+def test_parent_folders_of_links_are_resolved_as_by_the_system(audio, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "link").symlink_to(audio / "a")
     plan = Plan([str(tmp_path / "elsewhere" / "link" / ".." / "b.wav")])
     assert [source.path for source in plan.pending()] == [str(audio / "b.wav")]
 
 
-def test_what_cannot_be_found_is_a_failure_in_its_place(audio, journal, monkeypatch):
+def test_inputs_that_do_not_exist_are_failures_in_the_order_of_paths(audio, journal, monkeypatch):
     monkeypatch.chdir(audio)  # which an empty argument counts to
     plan = Plan([str(audio), str(audio / "aa.wav"), ""])
     assert plan.n_failed == 2
@@ -90,7 +92,7 @@ def test_what_cannot_be_found_is_a_failure_in_its_place(audio, journal, monkeypa
     assert [name for name, failed in results if failed] == [".", "aa.wav"]
 
 
-def test_what_is_done_is_not_done_again_until_it_changes(audio, journal):
+def test_finished_files_are_pending_again_only_after_a_change(audio, journal):
     plan = Plan([str(audio)])
     for source in plan.pending():
         plan.add(source, FAILURE if source.path.endswith("z.wav") else annotation(), journal)
@@ -119,7 +121,7 @@ def test_the_last_result_of_a_file_counts(audio, journal):
         assert type(outcome) is type(last)
 
 
-def test_results_of_files_that_are_gone_play_no_role(audio, journal):
+def test_results_of_deleted_files_are_ignored(audio, journal):
     plan = Plan([str(audio)])
     for source in plan.pending():
         plan.add(source, FAILURE, journal)
@@ -135,7 +137,7 @@ NAMES = st.binary(min_size=1, max_size=12).filter(lambda name: not set(name) & s
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.sets(NAMES, min_size=1, max_size=8), mtime=st.integers(-(2**70), 2**70))
-def test_any_name_and_any_time_is_kept_and_sorted(tmp_path_factory, found, mtime):
+def test_any_name_and_time_is_stored_and_sorted(tmp_path_factory, found, mtime):
     folder = tmp_path_factory.mktemp("names")
     for name in found:
         (folder / os.fsdecode(name + b".wav")).touch()

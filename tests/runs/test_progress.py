@@ -1,3 +1,5 @@
+"""The estimate of the time left."""
+
 import time
 
 import numpy as np
@@ -23,7 +25,7 @@ def meter_of(sources):
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(RATES)), st.integers(1, 600), st.booleans()), min_size=1))
-def test_what_is_left_goes_down_to_nothing(files):
+def test_the_estimate_of_the_rest_ends_at_zero(files):
     sources = [Source(f"{i}{kind}", s * RATES[kind], 0) for i, (kind, s, _) in enumerate(files)]
     meter = meter_of(sources)
     assert meter.time_left is None
@@ -36,7 +38,7 @@ def test_what_is_left_goes_down_to_nothing(files):
     assert not meter.time_left
 
 
-def test_each_type_of_file_gets_a_rate_of_its_own():
+def test_each_file_type_has_its_own_rate():
     sources = [Source(f"{k}{kind}", 100 * rate, 0) for kind, rate in RATES.items() for k in range(40)]
     meter = meter_of(sources)
     for source in sources[::2]:
@@ -63,7 +65,7 @@ def test_a_long_file_counts_while_it_is_in_work():
     assert (meter.seconds, meter.seconds_left) == (3_600, 0)
 
 
-def test_failures_are_expected_to_go_on():
+def test_the_estimate_includes_future_failures():
     sources = [Source(f"{k}.wav", 3_200_000, 0) for k in range(100)]
     meter = meter_of(sources)
     for k, source in enumerate(sources[:50]):

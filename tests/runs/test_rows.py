@@ -1,3 +1,5 @@
+"""Rows of the tables from annotations."""
+
 from dataclasses import replace
 from itertools import groupby
 
@@ -19,7 +21,7 @@ def annotation(shares, speech, rate=44_100):
 
 
 @given(st.lists(st.floats(1e-6, 1), min_size=2, max_size=8))
-def test_shares_sum_to_one_exactly(weights):
+def test_ten_thousandths_sum_to_one_exactly(weights):
     probabilities = np.array(weights) / np.sum(weights)
     shares = to_ten_thousandths(probabilities)
     assert shares.sum() == SCALE
@@ -36,7 +38,7 @@ def test_a_file_is_the_mean_of_its_segments_by_speech():
     assert [(s.start, s.end) for s in segments] == [(0.0, 3.0), (1.5, 4.5)]
 
 
-def test_silence_has_no_label_and_no_weight():
+def test_silent_segments_have_no_label_and_no_weight():
     file, segments = rows("a.wav", annotation([[0, 0, 0], [1_000, 2_000, 7_000]], [0, 10_000]), LABELS)
     assert segments[0].emotion.status == "silent"
     assert segments[0].emotion.label is None
@@ -113,7 +115,7 @@ def test_joined_segments_are_the_runs_of_the_single_ones(result, least):
 
 @settings(max_examples=60)
 @given(annotations(), st.floats(0, 1))
-def test_a_least_confidence_takes_labels_away_and_nothing_else(result, least):
+def test_a_minimum_confidence_removes_only_labels(result, least):
     everything = rows("a.wav", result, LABELS)
     shown = rows("a.wav", result, LABELS, Options(min_confidence=least))
     for before, after in zip([everything[0], *everything[1]], [shown[0], *shown[1]], strict=True):
@@ -124,13 +126,13 @@ def test_a_least_confidence_takes_labels_away_and_nothing_else(result, least):
             assert replace(after, emotion=replace(after.emotion, label=before.emotion.label)) == before
 
 
-def test_a_confidence_of_exactly_the_least_is_enough():
+def test_a_confidence_equal_to_the_minimum_has_a_label():
     result = annotation([[700, 9_300, 0], [9_300, 700, 0]], [10_000, 10_000])
     _, segments = rows("a.wav", result, LABELS, Options(min_confidence=0.93))
     assert [s.emotion.label for s in segments] == ["sad", "angry"]
 
 
-def test_joining_changes_no_label_though_rounding_would():
+def test_rounding_changes_no_label_of_joined_segments():
     shares = [[1998, 1999, 1501, 1500, 1501, 1501], [1996, 1997, 1502, 1501, 1502, 1502]]
     assert to_ten_thousandths(np.average(shares, axis=0, weights=[2652, 6775]) / SCALE).argmax() == 0
     [joined] = rows(

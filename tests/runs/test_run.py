@@ -1,3 +1,5 @@
+"""Whole runs: resuming, settings, memory."""
+
 import json
 import os
 import shutil
@@ -54,7 +56,7 @@ def test_absolute_names_need_no_second_inference(audio, tmp_path):
     assert [r["file"] for r in rows(tmp_path / "out" / "files.csv")] == [str(audio / name) for name in names]
 
 
-def test_recordings_of_another_folder_are_not_taken_for_those_of_the_first(audio, tmp_path):
+def test_equal_names_in_another_folder_are_refused(audio, tmp_path):
     ser_batch.annotate_to(audio, tmp_path / "out")
     shutil.copytree(audio, tmp_path / "others")  # the same names, sizes and times
     with pytest.raises(SerBatchError, match=r"the folder of the recordings was .*in, is now .*others"):
@@ -94,7 +96,7 @@ def test_another_model_is_refused(audio, tmp_path):
     assert ser_batch.annotate_to(audio, tmp_path / "out", model=str(changed), restart=True).resumed == 0
 
 
-def test_results_are_synced_while_a_long_file_keeps_the_next_waiting(samples, tmp_path, monkeypatch):
+def test_results_are_synced_during_a_long_file(samples, tmp_path, monkeypatch):
     for name in ("0.flac", "slow-1.flac"):
         (tmp_path / "in").mkdir(exist_ok=True)
         shutil.copy(samples / "meeting" / "introduction.flac", tmp_path / "in" / name)
@@ -108,7 +110,7 @@ def test_results_are_synced_while_a_long_file_keeps_the_next_waiting(samples, tm
     assert len(b"".join(lines[:2])) in synced
 
 
-def test_only_what_failed_is_tried_again(audio, tmp_path):
+def test_retry_failed_annotates_only_failed_files(audio, tmp_path):
     (audio / "bad.wav").write_text("dear diary")
     assert ser_batch.annotate_to(audio, tmp_path / "out").exit_code == 3
     assert ser_batch.annotate_to(audio, tmp_path / "out").resumed == 4

@@ -1,3 +1,5 @@
+"""Shards: parsing, division of files, layout of the output folder."""
+
 import itertools
 import json
 import os
@@ -31,7 +33,7 @@ SLURM = {"SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_MAX": "9", "SLURM_ARRAY_
     ("auto/8", {"JOB_COMPLETION_INDEX": "0"}, (1, 8)),
     ("auto/8", {"SGE_TASK_ID": "undefined", "JOB_COMPLETION_INDEX": "7"}, (8, 8)),
 ])  # fmt: skip
-def test_what_shard_is_meant(text, environment, shard):
+def test_valid_shards(text, environment, shard):
     assert parse_shard(text, environment) == Shard(*shard)
 
 
@@ -51,7 +53,7 @@ def test_what_shard_is_meant(text, environment, shard):
     ("auto/10", {"SLURM_ARRAY_TASK_ID": "0"}, "no shard 0/10"),
     ("auto", {**SLURM, "SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "3"}, "gaps"),
 ])  # fmt: skip
-def test_what_means_no_shard(text, environment, said):
+def test_invalid_shards(text, environment, said):
     with pytest.raises(UsageError, match=said):
         parse_shard(text, environment)
 
@@ -62,7 +64,7 @@ def test_each_name_is_in_one_shard(names, count):
         assert sum(Shard(i, count).holds(name) for i in range(1, count + 1)) == 1
 
 
-def test_names_are_dealt_out_evenly_and_as_they_always_were():
+def test_shards_have_equal_size_and_a_fixed_hash():
     names = [f"speaker {k // 100}/utterance {k:05}.wav" for k in range(12_000)]
     for i in range(1, 13):
         assert 850 < sum(Shard(i, 12).holds(name) for name in names) < 1_150
@@ -78,7 +80,7 @@ def held(folder, count):
 
 @hypothesis_settings(max_examples=10, deadline=None)
 @given(count=st.integers(1, 9))
-def test_shards_are_the_same_elsewhere_and_when_files_are_added(tmp_path_factory, count):
+def test_shards_do_not_depend_on_the_mount_or_on_new_files(tmp_path_factory, count):
     here = tmp_path_factory.mktemp("here")
     for k in range(30):
         (here / f"{k % 3}").mkdir(exist_ok=True)
@@ -105,7 +107,7 @@ def test_an_input_that_cannot_be_found_fails_in_one_shard(tmp_path):
     assert sum(len(plan) for plan in plans) == 3
 
 
-def test_an_output_folder_is_for_shards_of_one_count(tmp_path):
+def test_an_output_folder_takes_shards_of_one_count(tmp_path):
     place = OutputFolder(tmp_path, Shard(3, 4))
     place.create()
     place.journal.touch()
@@ -117,7 +119,7 @@ def test_an_output_folder_is_for_shards_of_one_count(tmp_path):
         OutputFolder(tmp_path, Shard(1, 1)).create()
 
 
-def test_a_run_and_shards_do_not_meet(tmp_path):
+def test_runs_and_shards_have_separate_files(tmp_path):
     places = [OutputFolder(tmp_path), *(OutputFolder(tmp_path, Shard(i, 2)) for i in (1, 2))]
     paths = [path for place in places for path in (place.tables, place.journal, place.lock)]
     assert len(set(paths)) == 9

@@ -67,7 +67,7 @@ CLIP = "meeting/introduction.flac"
 
 
 @pytest.mark.parametrize("fault", [500, 503, 429, "cut", "slow"])
-def test_a_fault_on_the_way_costs_nothing(worker, samples, web, quick, fault):
+def test_a_temporary_network_fault_is_repaired(worker, samples, web, quick, fault):
     web.faults["GET", CLIP] = [fault]
     beats = []
     outcome = worker.annotate(f"{web.address}/{CLIP}", lambda seconds: beats.append(seconds))
@@ -77,7 +77,7 @@ def test_a_fault_on_the_way_costs_nothing(worker, samples, web, quick, fault):
         assert len(beats) > 10  # bytes keep a worker alive
 
 
-def test_a_fault_that_stays_is_a_failure_that_says_so(worker, web, quick):
+def test_a_permanent_network_fault_is_a_failure(worker, web, quick):
     web.faults["GET", CLIP] = ["cut"] * 9
     failure = worker.annotate(f"{web.address}/{CLIP}")
     assert failure.stage == "read"
@@ -88,7 +88,7 @@ def test_a_fault_that_stays_is_a_failure_that_says_so(worker, web, quick):
 
 
 @pytest.mark.parametrize(("status", "message"), [(403, "access denied (403)"), (404, "no such object")])
-def test_what_will_stay_wrong_is_tried_once(worker, web, status, message):
+def test_permanent_errors_are_tried_once(worker, web, status, message):
     web.faults["GET", CLIP] = [status] * 9
     failure = worker.annotate(f"{web.address}/{CLIP}?token=t0p")
     assert failure.stage == "read"
@@ -97,7 +97,7 @@ def test_what_will_stay_wrong_is_tried_once(worker, web, status, message):
     assert "t0p" not in str(failure)
 
 
-def test_a_copy_has_no_name_and_is_gone_after_use(web, tmp_path, monkeypatch):
+def test_a_local_copy_has_no_name_and_is_deleted_after_use(web, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     copies = spool.Spool()
     with copies.local(f"{web.address}/{CLIP}", lambda: None) as path:
@@ -108,7 +108,7 @@ def test_a_copy_has_no_name_and_is_gone_after_use(web, tmp_path, monkeypatch):
     assert not os.path.exists(held)
 
 
-def test_the_next_object_is_fetched_while_one_is_computed(web):
+def test_the_next_object_is_fetched_during_inference(web):
     copies = spool.Spool()
     with copies.local(f"{web.address}/{CLIP}", lambda: None):
         copies.expect(f"{web.address}/phone/voicemail.mp3")
@@ -119,7 +119,7 @@ def test_the_next_object_is_fetched_while_one_is_computed(web):
     assert web.seen.count(("GET", "/phone/voicemail.mp3")) == 1
 
 
-def test_a_disk_without_room_is_a_failure(worker, web, quick, monkeypatch):
+def test_a_missing_temporary_folder_is_a_failure(worker, web, quick, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
     failure = worker.annotate(f"{web.address}/{CLIP}")
     expected = "cannot write to /nowhere (No such file or directory): set TMPDIR"
@@ -127,7 +127,7 @@ def test_a_disk_without_room_is_a_failure(worker, web, quick, monkeypatch):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_a_failure_that_says_so(worker, web, quick, monkeypatch):
+def test_a_full_temporary_disk_is_a_failure(worker, web, quick, monkeypatch):
     monkeypatch.setattr(spool, "_temporary_file", lambda: open("/dev/full", "r+b", buffering=0))
     failure = worker.annotate(f"{web.address}/{CLIP}")
     assert failure.stage == "read"
@@ -135,7 +135,7 @@ def test_a_full_disk_is_a_failure_that_says_so(worker, web, quick, monkeypatch):
 
 
 @slow
-def test_a_server_that_says_nothing_costs_no_other_file(settings, web):
+def test_a_silent_server_affects_no_other_file(settings, web):
     web.faults["GET", CLIP] = ["stall"] * 9
     sources = list(find([f"{web.address}/meeting/"]))
     with closing(pool.annotate(sources, settings, 1, 4.0, lambda: False)) as results:
@@ -146,7 +146,7 @@ def test_a_server_that_says_nothing_costs_no_other_file(settings, web):
     assert all(isinstance(outcome, Annotation) for outcome in outcomes.values())
 
 
-def test_any_store_of_fsspec_s(samples, worker, tmp_path, monkeypatch):
+def test_other_stores_of_fsspec(samples, worker, tmp_path, monkeypatch):
     """Through the file system in memory: what GCS and Azure are read and written with."""
     files = pytest.importorskip("fsspec").filesystem("memory")
     monkeypatch.setitem(EXTRAS, "memory", "memory")
@@ -205,7 +205,7 @@ def stored_tables(s3, prefix):
 
 
 @slow
-def test_tables_from_a_store_are_those_from_the_disk_whatever_happens_on_the_way(s3, tmp_path, undisturbed):
+def test_tables_from_a_store_equal_those_from_the_disk_despite_faults(s3, tmp_path, undisturbed):
     s3.faults["GET", "/meeting/introduction.flac"] = [500, "cut"]
     s3.faults["GET", "/QUESTION.WAV"] = ["other"]
     s3.faults["HEAD", "/QUESTION.WAV"] = [503]
@@ -228,7 +228,7 @@ def test_tables_from_a_store_are_those_from_the_disk_whatever_happens_on_the_way
 
 
 @slow
-def test_what_is_named_in_a_list_or_lies_on_the_disk_is_taken_too(s3, samples, tmp_path, undisturbed):
+def test_lists_of_urls_and_local_files_may_be_mixed(s3, samples, tmp_path, undisturbed):
     urls = [item.path for item in find([f"s3://{BUCKET}/speech"])]
     (tmp_path / "list.jsonl").write_text("".join(json.dumps({"file": url}) + "\n" for url in urls[:5]))
     listed = annotate(
@@ -253,7 +253,7 @@ def test_what_is_named_in_a_list_or_lies_on_the_disk_is_taken_too(s3, samples, t
 
 
 @slow
-def test_an_object_that_changes_is_done_again(s3, samples, tmp_path):
+def test_a_changed_object_is_annotated_again(s3, samples, tmp_path):
     s3.client.upload_file(str(samples / "diary" / "pause.wav"), BUCKET, "changing/a.wav")
     s3.client.upload_file(str(samples / "diary" / "pause.wav"), BUCKET, "changing/b.wav")
     assert ser_batch.annotate_to(f"s3://{BUCKET}/changing", tmp_path / "out").files == 2
@@ -345,7 +345,7 @@ def test_an_output_in_a_store(s3, samples, tmp_path, out, undisturbed):
 
 
 @slow
-def test_tables_are_kept_here_until_the_store_takes_them(s3, samples, tmp_path, out, undisturbed):
+def test_tables_stay_local_until_the_upload_succeeds(s3, samples, tmp_path, out, undisturbed):
     url, key = out
     s3.faults["PUT", "/segments.csv"] = [403]
     options = {"work_dir": str(tmp_path), "include": ["*"]}
@@ -360,7 +360,7 @@ def test_tables_are_kept_here_until_the_store_takes_them(s3, samples, tmp_path, 
 
 
 @slow
-def test_another_machine_goes_on_with_a_run_that_was_killed(s3, samples, tmp_path, out):
+def test_another_machine_resumes_a_killed_run(s3, samples, tmp_path, out):
     url, key = out
     for k in range(4):
         s3.client.upload_file(str(samples / "meeting" / "QUESTION.WAV"), BUCKET, f"{key}-in/{k}.wav")
@@ -396,7 +396,7 @@ def _lines(s3, key):
 
 
 @slow
-def test_an_interrupted_run_leaves_its_journal(s3, samples, tmp_path, out):
+def test_an_interrupted_run_uploads_its_journal(s3, samples, tmp_path, out):
     url, key = out
     for k in range(3):
         (tmp_path / "in").mkdir(exist_ok=True)
@@ -413,7 +413,7 @@ def test_an_interrupted_run_leaves_its_journal(s3, samples, tmp_path, out):
 
 
 @slow
-def test_a_run_keeps_away_from_another(s3, samples, tmp_path, out, monkeypatch):
+def test_a_lock_object_excludes_a_second_run(s3, samples, tmp_path, out, monkeypatch):
     url, key = out
     lock = mirror.holder_text().splitlines()
     s3.client.put_object(
@@ -440,7 +440,7 @@ def test_shards_and_settings_in_a_store(s3, samples, tmp_path, out):
 
 
 @slow
-def test_a_bucket_that_is_not_there(s3, samples, tmp_path):
+def test_a_missing_bucket_is_reported(s3, samples, tmp_path):
     with pytest.raises(SerBatchError, match="s3://not-there/out: no such bucket"):
         ser_batch.annotate_to(samples, "s3://not-there/out", work_dir=str(tmp_path))
     with pytest.raises(SerBatchError, match="https://h/out: a web address cannot be written to"):
@@ -448,7 +448,7 @@ def test_a_bucket_that_is_not_there(s3, samples, tmp_path):
 
 
 @slow
-def test_secrets_of_urls_are_told_nowhere(web, tmp_path):
+def test_no_output_contains_secrets_of_urls(web, tmp_path):
     """User and password, a signature, a token: in tables, journal, run.json, or what is said."""
     address = web.address.removeprefix("http://")
     urls = [

@@ -1,3 +1,5 @@
+"""The Ray actor, without a cluster."""
+
 import json
 import os
 
@@ -29,7 +31,7 @@ def node_worker(bundle, settings, version=ser_batch.__version__):
     return AnnotationActor(bundle, settings, 60.0, version)
 
 
-def test_bytes_give_what_the_file_gives(bundle, settings, samples, tmp_path, monkeypatch):
+def test_bytes_give_the_annotation_of_the_file(bundle, settings, samples, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     path = samples / "meeting" / "introduction.flac"
     here, sent = Source(str(path), path.stat().st_size, 0), Source("elsewhere/introduction.flac", 0, 0)
@@ -44,7 +46,7 @@ def test_bytes_give_what_the_file_gives(bundle, settings, samples, tmp_path, mon
     assert not any(tmp_path.iterdir())
 
 
-def test_what_a_killed_actor_left_behind_is_deleted_by_the_next(bundle, settings, tmp_path, monkeypatch):
+def test_an_actor_deletes_the_folders_of_killed_actors(bundle, settings, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     left = tmp_path / "ser-batch-actor-left"
     left.mkdir()
@@ -60,7 +62,7 @@ def test_what_a_killed_actor_left_behind_is_deleted_by_the_next(bundle, settings
         living.close()
 
 
-def test_an_actor_that_was_stopped_takes_no_more(bundle, settings, samples):
+def test_a_stopped_actor_annotates_nothing(bundle, settings, samples):
     actor = node_worker(bundle, settings)
     try:
         actor.stop()
@@ -80,14 +82,14 @@ def test_another_version_is_refused(bundle, settings):
         node_worker(bundle, settings, version="0.0.1")
 
 
-def test_a_path_is_not_taken_for_an_address(samples, tmp_path):
+def test_a_path_is_not_an_address(samples, tmp_path):
     refused = annotate("--ray", samples, "-o", tmp_path / "out")
     assert refused.returncode == 2
     assert "put --ray behind the paths" in refused.stderr
 
 
 @pytest.mark.parametrize("text", ["{", json.dumps(["pip"]), "nowhere.json"])
-def test_a_runtime_environment_that_is_none_is_refused(samples, tmp_path, text):
+def test_an_invalid_runtime_environment_is_refused(samples, tmp_path, text):
     options = Options(ray="127.0.0.1:9", ray_runtime_env=text)
     with pytest.raises(UsageError, match="--ray-runtime-env"):
         run([str(samples)], tmp_path / "out", options, Progress())

@@ -1,3 +1,5 @@
+"""The Ray engine on clusters of several raylets."""
+
 import os
 import shutil
 import signal
@@ -82,7 +84,7 @@ def while_it_runs(running, condition):
     assert running.poll() is None
 
 
-def test_tables_are_those_of_the_local_engine_whatever_the_files_do(cluster, samples, tmp_path, monkeypatch):
+def test_tables_equal_those_of_the_local_engine_despite_faults(cluster, samples, tmp_path, monkeypatch):
     audio = shutil.copytree(samples, tmp_path / "in")
     (audio / "bad.wav").write_text("dear diary")
     (audio / "empty.wav").touch()
@@ -101,7 +103,7 @@ def test_tables_are_those_of_the_local_engine_whatever_the_files_do(cluster, sam
     assert from_cluster == made(audio, tmp_path / "local", None, timeout=6.0)
 
 
-def test_a_node_that_comes_is_put_to_work_and_one_that_goes_takes_no_file_along(cluster, gated, tmp_path):
+def test_nodes_may_join_and_leave_during_a_run(cluster, gated, tmp_path):
     audio, expected = gated
     running = at_the_gate(audio, tmp_path / "out", "-q", "--ray", cluster.address)
     third = add_node(cluster)
@@ -112,7 +114,7 @@ def test_a_node_that_comes_is_put_to_work_and_one_that_goes_takes_no_file_along(
     assert tables(tmp_path / "out") == expected
 
 
-def test_a_killed_actor_takes_no_file_along(cluster, gated, tmp_path):
+def test_the_files_of_a_killed_actor_are_annotated(cluster, gated, tmp_path):
     audio, expected = gated
     running = at_the_gate(audio, tmp_path / "out", "-q", "--ray", cluster.address)
     victim = min(actors())
@@ -123,7 +125,7 @@ def test_a_killed_actor_takes_no_file_along(cluster, gated, tmp_path):
     assert tables(tmp_path / "out") == expected
 
 
-def test_a_file_that_kills_its_actor_costs_itself_alone(cluster, samples, tmp_path):
+def test_a_file_that_kills_its_actor_fails_alone(cluster, samples, tmp_path):
     for name in ("parricide-1.wav", *(f"good {k}.wav" for k in range(40))):
         (tmp_path / "in").mkdir(exist_ok=True)
         shutil.copy(samples / "meeting" / "QUESTION.WAV", tmp_path / "in" / name)
@@ -134,7 +136,7 @@ def test_a_file_that_kills_its_actor_costs_itself_alone(cluster, samples, tmp_pa
     assert len(rows(tmp_path / "out" / "files.csv")) == 40
 
 
-def test_a_killed_run_leaves_no_actors_and_goes_on_where_it_was(cluster, gated, tmp_path):
+def test_a_killed_run_leaves_no_actors_and_resumes(cluster, gated, tmp_path):
     audio, expected = gated
     running = at_the_gate(audio, tmp_path / "out", "--ray", cluster.address)
     running.kill()
@@ -145,7 +147,7 @@ def test_a_killed_run_leaves_no_actors_and_goes_on_where_it_was(cluster, gated, 
     assert tables(tmp_path / "out") == expected
 
 
-def test_ctrl_c_finishes_the_file_that_each_actor_is_at(cluster, gated, tmp_path):
+def test_ctrl_c_finishes_the_file_in_work_of_each_actor(cluster, gated, tmp_path):
     audio, expected = gated
     out = tmp_path / "out"
     running = at_the_gate(audio, out, "--ray", cluster.address)
@@ -184,7 +186,7 @@ def test_a_private_cluster_ends_with_the_run_even_if_the_whole_group_is_terminat
     assert tables(out) == expected
 
 
-def test_a_killed_run_takes_its_private_cluster_along(gated, tmp_path, scratch):
+def test_the_private_cluster_of_a_killed_run_ends(gated, tmp_path, scratch):
     environment = {**FAULTS, "TMPDIR": str(scratch)}
     running = at_the_gate(gated[0], tmp_path / "out", "-j", 1, "--ray", n=1, env=environment)
     [helper] = [pid for pid in children(running.pid) if "ray_local" in command_of(pid)]
@@ -238,7 +240,7 @@ def test_files_that_a_node_does_not_see_are_failures_that_say_what_to_do(
     assert "--ray-ship-files" in failure["message"]
 
 
-def test_a_cluster_without_ser_batch_is_sent_it(samples, tmp_path, monkeypatch):
+def test_a_cluster_without_ser_batch_gets_it_by_runtime_environment(samples, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # Ray has workers look for modules where the driver is
     stranger = tmp_path / "stranger" / "ser_batch"
     stranger.mkdir(parents=True)
@@ -262,7 +264,7 @@ def test_a_cluster_may_be_joined_from_outside(samples, tmp_path):
     assert tables(tmp_path / "out") == made(samples / "meeting", tmp_path / "local", None)
 
 
-def test_no_cluster_at_an_address_is_said(samples, tmp_path):
+def test_an_address_without_a_cluster_is_reported(samples, tmp_path):
     refused = annotate(samples, "-o", tmp_path / "out", "--ray", "ray://127.0.0.1:9", "-q")
     assert refused.returncode == 1
     assert "Error: cannot join the Ray cluster at ray://127.0.0.1:9" in refused.stderr
