@@ -1,5 +1,6 @@
 """The report in a real browser (Debian's Chromium, headless). `-s` shows the measurements."""
 
+import json
 import os
 import re
 import shutil
@@ -393,3 +394,39 @@ def test_a_part_of_a_large_archive(look, tmp_path, monkeypatch):
     assert "The list has 71 of 2,000 files: the least certain" in said
     assert "the others are drawn as one block" in said
     assert "2,000 files" in page.inner_text("#totals")
+
+
+def test_a_calibrated_archive(look, tmp_path):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    folder = write_tables(tmp_path, many(20), root=str(tmp_path))
+    run = json.loads((folder / "run.json").read_text())
+    estimates = {label: {"predicted": 0.2, "estimated": [0.16, 0.1, 0.25]} for label in SIX}
+    run["calibration"] = {
+        "level": "files",
+        "listened": 60,
+        "before": {"accuracy": [0.48, 0.36, 0.6]},
+        "after": {"accuracy": [0.66, 0.55, 0.76]},
+        "shares": estimates | {"other": {"predicted": 0, "estimated": [0.04, 0.01, 0.1]}},
+    }
+    (folder / "run.json").write_text(json.dumps(run))
+    page = look(write_report(folder))
+    assert (
+        "calibrated to 60 files that were listened to; right in about 66\u00a0% (55 to 76\u00a0%) of the files"
+        in (page.inner_text("#run"))
+    )
+    sad = page.locator("#shares tr", has_text="sad")
+    assert sad.locator("td").last.inner_text() == "16\u00a0% (10 to 25\u00a0%)"
+    assert "4\u00a0% (1 to 10\u00a0%)" in page.locator("#shares tr", has_text="none of these").inner_text()
+    for width in (1280, 400):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert [each["id"] for each in axe.run(page).response["violations"]] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_an_adapted_archive(look, tmp_path):
+    folder = write_tables(tmp_path, many(20), root=str(tmp_path))
+    run = json.loads((folder / "run.json").read_text())
+    run["adaptation"] = {"expected": {"angry": 0.4, "sad": 0.6}, "by": "1", "groups": [{}, {}]}
+    (folder / "run.json").write_text(json.dumps(run))
+    page = look(write_report(folder))
+    assert "adapted to expected shares (angry 40\u00a0%, sad 60\u00a0%), 2 groups" in page.inner_text("#run")

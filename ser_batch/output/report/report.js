@@ -148,6 +148,7 @@ function showOverview() {
       number(n.toLocaleString("en")), number(percent(share(n, nFiles))), bar(share(n, most), k),
       number(duration(time)), number(percent(share(time, seconds))), bar(share(time, longest), k)));
   }
+  if (run.calibration) showEstimates(run.calibration);
 
   const labelled = files.filter((file) => file.confidence !== null).sort((a, b) => a.confidence - b.confidence);
   for (const file of labelled.slice(0, 8)) {
@@ -159,6 +160,7 @@ function showOverview() {
   const { model, options } = run;
   const facts = [
     ["Model", model && `${model.name} (${model.sha256.slice(0, 12)}…)`],
+    ["Labels", changed(run)],
     ["Segments", options && `${options.window} s, every ${options.hop} s`],
     ["Noise reduction", options?.denoise],
     ["Begun", run.started?.replace("T", " ").replace("Z", " UTC")],
@@ -171,6 +173,32 @@ function showOverview() {
   byId("run-json").textContent = JSON.stringify(run, null, 2);
   byId("left-out").textContent = leftOut(nFiles).join(" ");
   byId("left-out").hidden = !byId("left-out").textContent;
+}
+
+/** An estimate and its 95 % interval: 26 % (18 to 33 %). */
+function interval([value, low, high]) {
+  return `${percent(value)} (${Math.round(low * 100)} to ${percent(high)})`;
+}
+
+/** Add the shares that listeners found to the table of shares: a column, and a row for what is none of the labels. */
+function showEstimates({ shares, level }) {
+  const table = byId("shares"), number = (text) => element("td", { class: "number" }, text);
+  table.tHead.rows[0].append(element("th", { scope: "col" }, `Estimated, of the ${level}`));
+  [...table.tBodies[0].rows].forEach((row, k) => row.append(number(k < labels.length ? interval(shares[labels[k]].estimated) : "")));
+  if (shares.other.estimated[0] > 0)
+    table.tBodies[0].append(element("tr", {}, element("th", { scope: "row" }, "none of these"),
+      element("td", { colspan: "6" }), number(interval(shares.other.estimated))));
+}
+
+/** How the labels were changed after the model, in words; undefined if they were not. */
+function changed({ calibration, adaptation }) {
+  if (calibration)
+    return `calibrated to ${calibration.listened} ${calibration.level} that were listened to; right in about `
+      + `${interval(calibration.after.accuracy)} of the ${calibration.level}, before it in ${interval(calibration.before.accuracy)}`;
+  if (adaptation) {
+    const expected = Object.entries(adaptation.expected).map(([label, share]) => `${label} ${percent(share)}`).join(", ");
+    return `adapted to expected shares (${expected}), ${count(adaptation.groups.length, "group")}`;
+  }
 }
 
 /** Sentences on what this page does not contain. */
