@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_batch.api.paths import PathLike, listed
+from ser_batch.errors import UsageError
 from ser_batch.extras import require
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ser_batch.evaluation.evaluate import Evaluation
     from ser_batch.evaluation.several import Evaluations
     from ser_batch.model.bundle import Bundle
+    from ser_batch.training.views import Views
 
 
 def features(
@@ -23,6 +25,8 @@ def features(
     *,
     labels: PathLike | Mapping[str, str] | None = None,
     denoise: str | None = None,
+    views: int = 0,
+    noise: PathLike | None = None,
     jobs: int | None = None,
     progress: bool = False,
 ) -> "FeatureTable":
@@ -33,6 +37,8 @@ def features(
         output: `.npz` file to store it in.
         labels: as for `train`.
         denoise: noise reduction before the features: `off` (default), `gate` or `noisereduce`.
+        views: number of copies of each clip in other rooms to store beside `output`, in a folder `.views`, for training.
+        noise: folder of recorded noise, which is added in some of the views.
         jobs: processes; by default as many as the cores this process may use.
         progress: draw a bar on stderr, and print the clips that are left out.
 
@@ -42,6 +48,10 @@ def features(
     from ser_batch.corpora.joining import join
     from ser_batch.corpora.mapping import read_mapping
 
+    if views:
+        from ser_batch.engine.limits import default_jobs
+        from ser_batch.training.views import SUFFIX, compute_views
+
     mapping = read_mapping(labels)
     table, notes = join(
         [_table(corpus, mapping, denoise or "off", jobs, progress)], mapping, only_shared=False
@@ -50,6 +60,13 @@ def features(
         _say(notes)
     if output is not None:
         table.save(Path(output))
+    if views:
+        if output is None or not table.paths:
+            raise UsageError(
+                f"{fspath(corpus)}: views need its audio, and an output file beside which they are stored"
+            )
+        folder = Path(output).with_suffix(SUFFIX)
+        compute_views(table, folder, views, 0, fspath(noise or ""), jobs or default_jobs(), not progress)
     return table
 
 
@@ -110,6 +127,7 @@ def train(
     from ser_batch.audio.noise import read_noise
     from ser_batch.corpora.joining import join
     from ser_batch.corpora.mapping import read_mapping
+    from ser_batch.engine.limits import default_jobs
     from ser_batch.model.bundle import load_bundle
     from ser_batch.training.job import Job
     from ser_batch.training.options import HoldOut
@@ -142,12 +160,24 @@ def train(
         teacher=Teacher.load(Path(teacher), table) if teacher else None,
         noise=noise,
         test_noises=test_noises,
+        views=_views_beside(listed(corpora), table) if options.rooms.views else None,
+        jobs=jobs or default_jobs(),
         rooms=[each[:2] for each in _tables(list(listed(rooms)), mapping, denoise, jobs, progress)],
         mapping=mapping,
         quiet=not progress,
         command=command,
     )
     return fit(job, output, resume)
+
+
+def _views_beside(corpora: Iterable[PathLike], table: "FeatureTable") -> "Views | None":
+    """The views that were stored beside a feature table, if this is one."""
+    from ser_batch.training.views import SUFFIX, Views
+
+    path, *others = (Path(corpus) for corpus in corpora)
+    if others or path.suffix != ".npz" or not path.with_suffix(SUFFIX).exists():
+        return None
+    return Views.open(path.with_suffix(SUFFIX), table)
 
 
 def evaluate(

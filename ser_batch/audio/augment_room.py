@@ -53,6 +53,7 @@ def other_room(samples: Array, rng: Rng, recorded: Sequence[Array] = ()) -> Arra
 def raise_floor(samples: Array, rng: Rng, recorded: Sequence[Array] = ()) -> Array:
     """Add coloured noise, hum or recorded noise, 70 to 10 dB below the level of the clip."""
     kind, n = rng.random(), len(samples)
+    noise: NDArray[np.floating]
     if kind < 0.3 and len(recorded):
         piece = recorded[int(rng.integers(len(recorded)))]
         noise = np.resize(np.roll(piece, rng.integers(len(piece))), n)

@@ -20,6 +20,14 @@ from ser_batch.cli import shared
 )
 @shared.labels
 @shared.denoise
+@click.option(
+    "--views",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Store also N copies of each clip in other rooms (noise floor, reverberation, codec …), for `train`.",
+)
+@click.option("--noise", type=click.Path(), metavar="DIR", help="Recorded noise for the views.")
 @shared.jobs
 @shared.quiet
 def command(corpus: str, output: Path, quiet: bool, **options: Any) -> None:

@@ -14,6 +14,7 @@ from ser_batch.audio.windows import load
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.training.options import TIME_STRIDE
 from ser_batch.training.teacher import Teacher
+from ser_batch.training.views import Views
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -49,6 +50,8 @@ class Batches:
         features: input of the network, one of `ser_batch.audio.front_end.FEATURES`.
         teacher: for distillation; its rows are the table's.
         noise: mel power of recorded noise, `[windows, 188, 128]`, that `spectrogram` adds.
+        views: of the clips in other rooms.
+        view_share: share of the clips that are replaced by one of their views.
         mixup_in_network: leave mixup to the network, whose inputs are then also the clips' shares and partners.
     """
 
@@ -64,6 +67,8 @@ class Batches:
     teacher: Teacher | None = None
     noise: Array | None = None
     mixup_in_network: bool = False
+    views: Views | None = None
+    view_share: float = 0.0
 
     def __len__(self) -> int:
         return max(1, len(self.rows) // self.size)
@@ -84,7 +89,7 @@ class Batches:
             yield self._batch(order[start : start + self.size], rng)
 
     def _batch(self, rows: Ints, rng: np.random.Generator) -> Batch:
-        bands, frames = self._bands(rows, rng), self.table.frames[rows]
+        bands, frames, replaced = self._clips(rows, rng)
         positions = np.broadcast_to(np.arange(front_end.N_FRAMES, dtype=np.float32), bands.shape[:2])
         if self.augment == "spectrogram":
             bands, frames, positions = augment_spectrogram.augment(
@@ -98,6 +103,8 @@ class Batches:
             targets["frames"] = self.teacher.at(rows, positions[:, middle] + 0.5)
             targets["clip"] = self.teacher.clips[rows]
             active = np.arange(bands.shape[1])[middle] < frames[:, None]
+            # the frames of a view with another speed or padding are not those of the teacher
+            active &= ~replaced[:, None]
             weights = {"frames": active.astype(np.float32), "clip": np.ones(len(rows), np.float32)}
         pairs: list[Any] = []
         if self.augment == "spectrogram" and self.strengths.mixup:
@@ -110,12 +117,18 @@ class Batches:
         weights["logits"] = targets["logits"] @ self.class_weights
         return Batch([features.network_input(bands, self.features), *pairs], targets, weights)
 
-    def _bands(self, rows: Ints, rng: np.random.Generator) -> Array:
-        if self.augment != "waveform":
-            return self.table.log_mel(rows)
-        files = [load(self.table.paths[row], front_end.WINDOW_SECONDS) for row in rows]
-        clips = [augment_waveform.augment(samples, rng)[: front_end.WINDOW_SAMPLES] for samples in files]
-        return np.stack([features.log_mel(clip, self.table.denoise) for clip in clips])
+    def _clips(self, rows: Ints, rng: np.random.Generator) -> tuple[Array, Ints, NDArray[np.bool_]]:
+        """Log-mel of some clips, their numbers of frames, and which of them are replaced by a view."""
+        frames, replaced = self.table.frames[rows], np.zeros(len(rows), bool)
+        if self.augment == "waveform":
+            files = [load(self.table.paths[row], front_end.WINDOW_SECONDS) for row in rows]
+            clips = [augment_waveform.augment(samples, rng)[: front_end.WINDOW_SAMPLES] for samples in files]
+            return np.stack([features.log_mel(clip, self.table.denoise) for clip in clips]), frames, replaced
+        levels = self.table.levels[rows]
+        if self.views:
+            replaced = rng.random(len(rows)) < self.view_share
+            levels[replaced], frames[replaced] = self.views.draw(rows[replaced], rng)
+        return features.from_levels(levels), frames, replaced
 
 
 def soft_targets(table: FeatureTable, labels: list[str], votes: float, smoothing: float) -> Array:

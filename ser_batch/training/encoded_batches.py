@@ -12,6 +12,7 @@ from ser_batch.audio import augment_spectrogram, features, front_end
 from ser_batch.audio.augment_spectrogram import Strengths, blend, mixup_partners, random_runs
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.training.batches import Batch
+from ser_batch.training.views import Views
 
 ENCODED_AT_ONCE = 64
 
@@ -86,6 +87,8 @@ def encode_views(
     seed: int,
     kind: str,
     noise: Array | None = None,
+    rooms: Views | None = None,
+    room_share: float = 0.0,
 ) -> NDArray[np.float16]:
     """Compute an encoder's outputs for some clips as they are, and for augmented copies of them.
 
@@ -99,6 +102,8 @@ def encode_views(
         seed: of the augmentation.
         kind: the encoder's features, one of `ser_batch.audio.front_end.FEATURES`.
         noise: mel power of recorded noise to add, `[windows, 188, 128]`.
+        rooms: views of the clips in other rooms,
+        room_share: which replace this share of the copies.
 
     Returns:
         Float16 `[1 + n_views, clips, n, width + 1]`, on disk: all outputs concatenated, and the active frames.
@@ -109,9 +114,13 @@ def encode_views(
         rng = np.random.default_rng([seed, view])
         for start in range(0, len(rows), ENCODED_AT_ONCE):
             some = rows[start : start + ENCODED_AT_ONCE]
-            bands = table.log_mel(some)
+            levels, frames = table.levels[some], table.frames[some]
+            if view and rooms:
+                replaced = rng.random(len(some)) < room_share
+                levels[replaced], frames[replaced] = rooms.draw(some[replaced], rng)
+            bands = features.from_levels(levels)
             if view:
-                bands, *_ = augment_spectrogram.augment(bands, table.frames[some], rng, strengths, noise)
+                bands, *_ = augment_spectrogram.augment(bands, frames, rng, strengths, noise)
             encoded = np.concatenate(encoder(features.network_input(bands, kind)), axis=-1)
             if views is None:
                 views = open_memmap(path, "w+", np.float16, (1 + n_views, len(rows), *encoded.shape[1:]))

@@ -240,6 +240,8 @@ def _batches(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Batche
         job.teacher,
         job.noise.power if job.noise else None,
         options.mixup_behind_encoder,
+        job.views,
+        options.rooms.share,
     )
 
 
@@ -258,6 +260,8 @@ def _encoded_batches(
         job.seed,
         options.features,
         job.noise.power if job.noise else None,
+        job.views,
+        options.rooms.share,
     )
     return EncodedBatches(
         views,

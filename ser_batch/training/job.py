@@ -17,6 +17,7 @@ from ser_batch.model.bundle import Bundle
 from ser_batch.training.options import HoldOut, TrainOptions
 from ser_batch.training.splits import Mask
 from ser_batch.training.teacher import Teacher
+from ser_batch.training.views import Views
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Job:
         teacher: for distillation; its rows are the table's.
         noise: recorded, to be added to the clips.
         test_noises: held-out clips are also measured with each of them.
+        views: of the table's clips in other rooms.
+        jobs: number of processes that compute views.
         rooms: titles and tables of other corpora that the final network is also measured on.
         mapping: what the table's labels were mapped by, to be recorded in the card.
         quiet: no progress on stderr.
@@ -48,6 +51,8 @@ class Job:
     teacher: Teacher | None = None
     noise: Noise | None = None
     test_noises: Sequence[Noise] = ()
+    views: Views | None = None
+    jobs: int = 1
     rooms: Sequence[tuple[str, FeatureTable]] = ()
     mapping: Mapping[str, str] = field(default_factory=dict)
     quiet: bool = False

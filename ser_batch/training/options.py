@@ -66,6 +66,14 @@ class Distillation:
 
 
 @dataclass(frozen=True)
+class Rooms:
+    """Views of the clips in other rooms."""
+
+    views: int = 0
+    share: float = 0.7
+
+
+@dataclass(frozen=True)
 class TrainOptions:
     """Options of one stage of a training. A recipe is one or more of them; the defaults are those of `fast`."""
 
@@ -86,6 +94,7 @@ class TrainOptions:
     test_noise: tuple[str, ...] = ()
     augment: str = "spectrogram"
     augmentation: Strengths = field(default_factory=lambda: Strengths(recorded_share=0.35))
+    rooms: Rooms = field(default_factory=Rooms)
     distillation: Distillation = field(default_factory=Distillation)
     cnn: CnnSizes = field(default_factory=CnnSizes)
     classifier: ClassifierSizes = field(default_factory=ClassifierSizes)
@@ -115,6 +124,7 @@ class TrainOptions:
             ("patience", self.patience, 1),
             ("batch_size", self.batch_size, 2),
             ("classifier.heads", self.classifier.heads, 1),
+            ("rooms.views", self.rooms.views, 0),
         ):
             if number < least:
                 raise UsageError(f"{name} = {number}: too small: give {least} or more")
@@ -122,6 +132,7 @@ class TrainOptions:
             ("votes", self.votes),
             ("label_smoothing", self.label_smoothing),
             ("distillation.labels", self.distillation.labels),
+            ("rooms.share", self.rooms.share),
         ):
             if not 0 <= share <= 1:
                 raise UsageError(f"{name} = {share:g}: not a share: give a number between 0 and 1")

@@ -1,5 +1,6 @@
 """Training of a bundle: checks, split, cross-validation, fit."""
 
+import shutil
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -12,6 +13,9 @@ from ser_batch.training.fitting import CHECKPOINTS, fit_one
 from ser_batch.training.job import Job
 from ser_batch.training.recipe import ALIKE
 from ser_batch.training.splits import split
+from ser_batch.training.views import Views, compute_views
+
+VIEWS = "views"  # folder for the views of a training, in its output folder
 
 
 def fit(job: Job, out: str | PathLike[str], resume: bool = False) -> Bundle:
@@ -31,8 +35,25 @@ def fit(job: Job, out: str | PathLike[str], resume: bool = False) -> Bundle:
     job = _with_start(job)
     _check(job)
     _check_folder(out, resume)
+    job = _with_views(job, out)
     parts = split(job.table, job.hold_out, job.seed)
-    return fit_one(job, parts, out, cross_validate(job, out) if job.hold_out.cross_validate else None)
+    bundle = fit_one(job, parts, out, cross_validate(job, out) if job.hold_out.cross_validate else None)
+    shutil.rmtree(out / VIEWS, ignore_errors=True)
+    return bundle
+
+
+def _with_views(job: Job, out: Path) -> Job:
+    """The job with the views that its options ask for, computed into the output folder if it has none."""
+    n_views = max(options.rooms.views for options in job.stages)
+    if not n_views or job.views:
+        return job
+    if not job.table.paths:
+        raise UsageError(
+            f"rooms.views = {n_views}: {job.table.corpus} is a stored table without views: "
+            "make it by `ser-batch features --views N`, or give the corpus itself"
+        )
+    compute_views(job.table, out / VIEWS, n_views, job.seed, job.options.noise, job.jobs, job.quiet)
+    return replace(job, views=Views.open(out / VIEWS, job.table))
 
 
 def _with_start(job: Job) -> Job:
