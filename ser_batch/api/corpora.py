@@ -37,7 +37,7 @@ def features(
         output: `.npz` file to store it in.
         labels: as for `train`.
         denoise: noise reduction before the features: `off` (default), `gate` or `noisereduce`.
-        views: number of copies of each clip in other rooms to store beside `output`, in a folder `.views`, for training.
+        views: number of copies of each clip in other rooms, stored beside `output` in a folder `.views`, for training.
         noise: folder of recorded noise, which is added in some of the views.
         jobs: processes; by default as many as the cores this process may use.
         progress: draw a bar on stderr, and print the clips that are left out.
