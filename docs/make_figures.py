@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("meaning.md", "models.md")
 LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": "not said"}
+GROUPS = {"sex": "sex", "age": "age", "race": "race", "ethnicity": "ethnicity", "level": "intensity"}
+BEHIND = 3  # points of UAR
+MIN_ACTORS = 3  # smaller groups differ by chance
 Figures = dict[str, Any]
 
 
@@ -26,19 +28,23 @@ def filled(page: str) -> str:
 
 
 def by_group(card: Figures) -> Iterator[str]:
-    """Accuracy and UAR by sex, age and level; by age only accuracy, which groups of ages can be summed up by."""
+    """UAR and accuracy by sex, age, race, ethnicity and level, and the difference of the UAR from that of all clips."""
     groups, overall, about = measured(card)
-    ages = {age: row for age, row in card["evaluation"]["groups"].get("age", {}).items() if age.isdigit()}
-    levels = groups.get("level", {})
-    rows = [("all", "", *both(overall))]
-    rows += [("sex", value, *both(row)) for value, row in groups.get("sex", {}).items()]
-    rows += [("intensity", name, *both(levels[value])) for value, name in LEVELS.items() if value in levels]
-    yield from table(f"**`{card['name']}`**, {about}", ("", "", "clips", "UAR", "accuracy"), rows)
-    if ages:
-        rows = [
-            (band, f"{clips:,}", f"{right / clips:.3f}") for band, (clips, right) in decades(ages).items()
-        ]
-        yield from table(f"`{card['name']}`, {card['evaluation']['on']}", ("age", "clips", "accuracy"), rows)
+    rows = [("all", "", *both(overall), "")]
+    behind = []
+    for attribute, title in GROUPS.items():
+        for value, row in groups.get(attribute, {}).items():
+            if value.isdigit():  # a single year, in cards of earlier versions
+                continue
+            difference = 100 * (mean(row["uar"]) - mean(overall["uar"]))
+            name = LEVELS.get(value, value)
+            rows.append((title, name, *both(row), f"{difference:+.1f}"))
+            if difference <= -BEHIND and row.get("speakers", MIN_ACTORS) >= MIN_ACTORS:
+                behind.append(f"{title} {name} ({difference:+.1f})")
+    heads = ("", "", "actors", "clips", "UAR", "accuracy", "points from all")
+    yield from table(f"**`{card['name']}`**, {about}", heads, rows)
+    if behind:
+        yield f"{BEHIND} points of UAR or more behind all clips: {', '.join(behind)}.\n"
 
 
 def by_room(card: Figures) -> Iterator[str]:
@@ -102,9 +108,10 @@ METRICS = {"UAR": "uar", "accuracy": "accuracy", "macro-F1": "macro_f1", "ECE": 
 
 
 def measured(card: Figures) -> tuple[Figures, Figures, str]:
-    """Groups and overall figures of the cross-validation if the card has them, else of the evaluation; and on whom."""
+    """Groups and figures of all clips, each by a network not trained on it, or means over the folds; and on whom."""
     crossed, evaluation = card.get("cross_validation", {}), card["evaluation"]
-    if not crossed.get("groups"):
+    by_sex = evaluation["groups"].get("sex", {}).values()
+    if not crossed.get("groups") or any("speakers" in row for row in by_sex):
         return evaluation["groups"], evaluation, evaluation["on"]
     clips = sum(row["clips"] for row in crossed["per_class"].values())
     overall = {name: {"mean": crossed["mean"][name], "sd": crossed["sd"][name]} for name in crossed["mean"]}
@@ -112,24 +119,19 @@ def measured(card: Figures) -> tuple[Figures, Figures, str]:
     return crossed["groups"], {"clips": clips, **overall}, about
 
 
-def both(row: Figures) -> tuple[str, str, str]:
-    """Clips, UAR and accuracy of a group, with the standard deviation over the folds where there are several."""
+def both(row: Figures) -> tuple[str, str, str, str]:
+    """Actors, clips, UAR and accuracy of a group, with the standard deviation over folds if there are several."""
     figures = []
     for name in ("uar", "accuracy"):
         figure = row[name]
         text = f"{figure['mean']:.3f} ± {figure['sd']:.3f}" if isinstance(figure, dict) else f"{figure:.3f}"
         figures.append(text)
-    return f"{row['clips']:,}", figures[0], figures[1]
+    return str(row.get("speakers", "")), f"{row['clips']:,}", figures[0], figures[1]
 
 
-def decades(ages: Figures) -> dict[str, tuple[int, int]]:
-    """Clips, and how many were recognised, of the speakers between 20 and 29 years, 30 and 39, …"""
-    bands: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for age, row in sorted(ages.items()):
-        first = int(age) // 10 * 10
-        clips, right = bands[f"{first}–{first + 9}"]
-        bands[f"{first}–{first + 9}"] = clips + row["clips"], right + round(row["accuracy"] * row["clips"])
-    return bands
+def mean(figure: float | Figures) -> float:
+    """A figure, or its mean over the folds."""
+    return figure["mean"] if isinstance(figure, dict) else figure
 
 
 def table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
