@@ -90,7 +90,7 @@ def _stream(descriptor: int, start: int, end: int) -> Stream:
     # two of the largest frames, and bytes that follow the stream
     length = min(2 * int.from_bytes(info[7:10]) + SCAN_BYTES // 8, 2 * SCAN_BYTES)
     first = max(start + 8 + STREAMINFO, end - length)
-    data = os.pread(descriptor, end - first, first)
+    data = os.pread(descriptor, max(0, end - first), first)
     ends: dict[
         int, tuple[int, bool]
     ] = {}  # by the number of their first sample: the frames that may be the last one

@@ -55,7 +55,7 @@ def checksum(page: bytes) -> bytes:
 
 def other_codec(page: bytes) -> tuple[str, int] | None:
     """Name and sample rate in Hz of a codec that libsndfile fails to decode in Ogg, by the first page of the stream."""
-    packet = page[27 + page[26] :]
+    packet = page[27 + int.from_bytes(page[26:27]) :]
     for first, (name, at, order) in OTHER_CODECS.items():
         if packet.startswith(first):
             field = packet[at : at + 4]

@@ -111,3 +111,9 @@ def crc(data, polynomial, width):
         for _ in range(8):
             value = value << 1 ^ (polynomial if value >> (width - 1) & 1 else 0)
     return value
+
+
+@pytest.mark.parametrize("length", [4, 8, 20, 42, 60])
+def test_a_file_that_ends_within_the_header(tmp_path, data, length):
+    with pytest.raises(DecodeError, match=r"damaged|not audio|no audio"):
+        decode(write(tmp_path / "a.flac", data[:length]))

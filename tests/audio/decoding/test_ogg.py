@@ -71,3 +71,9 @@ def test_without_the_extra_the_message_names_it(tmp_path, monkeypatch, first):
     page = page[:22] + ogg.checksum(page) + page[26:]
     with pytest.raises(DecodeError, match=r"in Ogg.*pip install 'ser-batch\[av\]'"):
         decode(write(tmp_path / "a.ogg", page))
+
+
+@pytest.mark.parametrize("length", [4, 20, 26, 27])
+def test_a_file_that_ends_within_the_first_header(tmp_path, length):
+    with pytest.raises(DecodeError, match="not audio"):
+        decode(write(tmp_path / "a.ogg", (b"OggS\0\2" + bytes(40))[:length]))
