@@ -6,8 +6,8 @@ from ser_batch.errors import UsageError
 
 # names for `import`, the packages are in pyproject.toml
 EXTRAS = {
-    "train": ("tensorflow", "librosa", "noisereduce", "matplotlib"),
-    "explore": ("librosa", "noisereduce", "matplotlib"),
+    "train": ("tensorflow", "librosa", "noisereduce", "matplotlib", "anyascii"),
+    "explore": ("librosa", "noisereduce", "matplotlib", "anyascii"),
     "noisereduce": ("noisereduce",),
     "parquet": ("pyarrow",),
     "ray": ("ray",),

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.evaluation import metrics
+from ser_batch.output import figures
 
 DPI = 130
 
 
 def save_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
     """Accuracy and loss over the epochs, on training and validation speakers; `history` as in history.csv."""
-    figure, (left, right) = _subplots(2, (10, 4))
+    figure, [(left, right)] = figures.subplots(1, 2, (10, 4))
     epochs = [row["epoch"] for row in history]
     for column, style in (("accuracy", "C0--"), ("val_accuracy", "C0-"), ("val_uar", "C2-")):
         _line(left, epochs, history, column, style)
@@ -25,12 +26,12 @@ def save_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.legend()
-    _save(figure, path)
+    figures.save(figure, path, DPI)
 
 
 def save_confusion(confusion: NDArray[np.int64], labels: Sequence[str], path: Path) -> None:
     """Confusion matrix: counts, coloured by the share of the actual class."""
-    figure, (axes,) = _subplots(1, (1.5 + 0.8 * len(labels), 1 + 0.8 * len(labels)))
+    figure, [(axes,)] = figures.subplots(1, 1, (1.5 + 0.8 * len(labels), 1 + 0.8 * len(labels)))
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(confusion.shape):
@@ -40,12 +41,12 @@ def save_confusion(confusion: NDArray[np.int64], labels: Sequence[str], path: Pa
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
     axes.set_yticks(range(len(labels)), labels)
     axes.set(xlabel="predicted", ylabel="actual")
-    _save(figure, path)
+    figures.save(figure, path, DPI)
 
 
 def save_reliability(probabilities: NDArray[np.float64], actual: NDArray[np.int64], path: Path) -> None:
     """Reliability diagram: how often predictions of each confidence are right."""
-    figure, (axes,) = _subplots(1, (5, 4.5))
+    figure, [(axes,)] = figures.subplots(1, 1, (5, 4.5))
     count, confidence, right = metrics.calibration_bins(probabilities, actual)
     edges = np.linspace(0, 1, len(count) + 1)
     axes.bar(edges[:-1], right, width=1 / len(count), align="edge", alpha=0.35, edgecolor="C0")
@@ -53,12 +54,12 @@ def save_reliability(probabilities: NDArray[np.float64], actual: NDArray[np.int6
     axes.plot(confidence[count > 0], right[count > 0], "C0o-", markersize=4)
     error = metrics.expected_calibration_error(probabilities, actual)
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1), title=f"ECE {error:.3f}")
-    _save(figure, path)
+    figures.save(figure, path, DPI)
 
 
 def save_corpora(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """UAR, calibration error and shares of the given labels of each corpus; `rows` as of `several.Evaluations.rows`."""
-    figure, (left, right) = _subplots(2, (10, 1.5 + 0.4 * len(rows)))
+    figure, [(left, right)] = figures.subplots(1, 2, (10, 1.5 + 0.4 * len(rows)))
     place = np.arange(len(rows))
     for shift, name, title in ((-0.2, "uar", "UAR"), (0.2, "ece", "ECE")):
         left.barh(place + shift, [row[name] for row in rows], height=0.4, label=title)
@@ -74,17 +75,7 @@ def save_corpora(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     for axes in (left, right):
         axes.invert_yaxis()
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3)
-    _save(figure, path)
-
-
-def _subplots(columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
-    # a figure made without pyplot needs no display and touches no global state
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, list(figure.subplots(1, columns, squeeze=False)[0])
+    figures.save(figure, path, DPI)
 
 
 def _line(
@@ -92,7 +83,3 @@ def _line(
 ) -> None:
     if column in history[0]:
         axes.plot(epochs, [row[column] for row in history], style, label=column.replace("_", " "))
-
-
-def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=DPI)

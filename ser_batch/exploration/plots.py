@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ser_batch.audio import features
 from ser_batch.audio.front_end import FLOOR_DB, HOP, N_MELS, SAMPLE_RATE, WINDOW_SECONDS
+from ser_batch.output import figures
 
 Array = NDArray[np.float32]
 Grid = Mapping[str, Array]
@@ -43,15 +44,15 @@ def save_counts(counts: Mapping[str, "pd.Series[int]"], path: Path) -> None:
         axes.set_xticks([])
         axes.set(xlim=(0, clips.max() * 1.25), ylim=(bars[k // columns] - 0.4, -0.6))
         axes.spines[["left", "bottom"]].set_visible(False)
-    _save(figure, path)
+    figures.save(figure, path, DPI)
 
 
-def save_distributions(figures: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
-    """Draw each figure (`duration, s` …) as a histogram, and as a box plot of each label (whiskers: 5 and 95 %)."""
-    height = 0.6 + 0.22 * min(MOST_BARS, max(map(len, figures.values())))
-    size = (1 + 3.2 * len(figures), 2 + height)
-    figure, grid = _subplots(2, len(figures), size, height_ratios=[2, height], sharex="col")
-    for (top, bottom), (name, by_label) in zip(grid.T, figures.items(), strict=True):
+def save_distributions(measured: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
+    """Draw each measurement (`duration, s` …) as a histogram, and a box plot of each label (whiskers: 5 and 95 %)."""
+    height = 0.6 + 0.22 * min(MOST_BARS, max(map(len, measured.values())))
+    size = (1 + 3.2 * len(measured), 2 + height)
+    figure, grid = _subplots(2, len(measured), size, height_ratios=[2, height], sharex="col")
+    for (top, bottom), (name, by_label) in zip(grid.T, measured.items(), strict=True):
         top.hist([value for values in by_label.values() for value in values], bins=40, color=BLUE)
         top.set_ylabel("clips", fontsize=8)
         labels = list(by_label)[:MOST_BARS]
@@ -60,7 +61,7 @@ def save_distributions(figures: Mapping[str, Mapping[str, Sequence[float]]], pat
         bottom.set_yticks(range(1, len(labels) + 1), [_plain(label) for label in labels])
         bottom.invert_yaxis()
         bottom.set_xlabel(name, fontsize=9)
-    _save(figure, path)
+    figures.save(figure, path, DPI)
 
 
 def save_example(columns: Mapping[str, tuple[Array | None, Array]], path: Path) -> None:
@@ -93,7 +94,7 @@ def save_example(columns: Mapping[str, tuple[Array | None, Array]], path: Path) 
         line[0].set_ylabel(name)
         if image:
             figure.colorbar(image, ax=list(line), pad=0.01, aspect=12, label="" if name == "MFCC" else "dB")
-    _save(figure, path)
+    figures.save(figure, path, DPI)
 
 
 def save_log_mels(spectrograms: Grid, path: Path) -> None:
@@ -106,7 +107,7 @@ def save_log_mels(spectrograms: Grid, path: Path) -> None:
     figure.colorbar(image, ax=grid, pad=0.01, aspect=30, label="dB")
     figure.supxlabel("s", fontsize=9)
     figure.supylabel("kHz", fontsize=9)
-    _save(figure, path)
+    figures.save(figure, path, DPI)
 
 
 def _draw_mel(axes: Any, bands: Array) -> Any:
@@ -136,13 +137,7 @@ def _plain(text: str) -> str:
 
 
 def _subplots(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Any, NDArray[Any]]:
-    # A figure made without pyplot needs no display and changes no global state.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    grid = figure.subplots(rows, columns, squeeze=False, **options)
+    figure, grid = figures.subplots(rows, columns, size, **options)
     for axes in grid.flat:
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
@@ -154,7 +149,3 @@ def _used(grid: NDArray[Any], count: int) -> list[Any]:
     for axes in grid.flat[count:]:
         axes.set_axis_off()
     return list(grid.flat[:count])
-
-
-def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=DPI)
