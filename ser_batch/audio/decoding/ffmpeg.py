@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_batch.audio.decoding.common import Array, DecodeError, Piece
-from ser_batch.audio.decoding.file_parts import FilePart
+from ser_batch.audio.decoding.file_parts import FilePart, end_of_id3
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -19,8 +19,10 @@ CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,asf,avi,flv,mpegts,mpeg,"
     "aac,ac3,eac3,amr,amrnb,amrwb,ape,dts,mpc,mpc8,tta,wv,wav,caf,ogg,flac"
 )
-TIMED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # with an exact duration; others have an estimate
-SLACK_SECONDS = 0.25
+# with an exact duration in the header; others have an estimate
+TIMED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "wv", "ape", "tta")
+SLACK_SECONDS = 0.25  # the last packet may end this much before the end of the audio
+TAIL_SECONDS = 0.05
 DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 
@@ -57,7 +59,7 @@ def _opened(descriptor: int, reason: str) -> "InputContainer":
         ) from None
     try:
         container = av.open(
-            FilePart(b"", descriptor),
+            FilePart(b"", descriptor, end_of_id3(descriptor)),  # FFmpeg 8 reads no tag before Monkey's Audio
             "r",
             options={"format_whitelist": CONTAINERS},
             metadata_errors="replace",
@@ -83,6 +85,7 @@ def _decoded(container: "InputContainer", seconds: float | None) -> Iterator[Pie
     decoded, last = 0.0, 0.0
     with container:
         stream = container.streams.audio[0]
+        promised = _promised_seconds(container, stream) if seconds is None else seconds
         try:
             for packet in container.demux(stream):
                 if packet.pts is not None and packet.time_base:
@@ -91,12 +94,11 @@ def _decoded(container: "InputContainer", seconds: float | None) -> Iterator[Pie
                     decoded += frame.samples / frame.sample_rate
                     yield frame.sample_rate, _samples(frame)
         except (av.FFmpegError, ValueError) as error:
-            if seconds is None or decoded + SLACK_SECONDS < seconds:
+            if not promised or decoded + TAIL_SECONDS < promised:  # else it is a tag behind the audio
                 reason = getattr(error, "strerror", None) or error
                 raise DecodeError(
                     f"damaged or truncated: {decoded:.2f} s decoded ({reason}): copy the file again"
                 ) from None
-        promised = _promised_seconds(container, stream) if seconds is None else seconds
     if max(decoded, last if seconds is None else 0) + SLACK_SECONDS < promised:
         raise DecodeError(
             f"damaged or truncated: {decoded:.2f} s decoded of {promised:.2f} s: copy the file again"
