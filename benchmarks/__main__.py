@@ -5,7 +5,7 @@
 
 docs/benchmarks.md: neighbours, stages, growth, startup, train, and the picture of profile. docs/scaling.md: driver,
 scaling, ray_nodes. docs/reliability.md: reliability. docs/inputs.md: lengths. docs/your-archive.md: calibration.
-docs/experiments.md: pooling, denoise, weights.
+docs/experiments.md: pooling, denoise, weights. docs/voice.md: voice, speech_frames.
 """
 
 import subprocess
@@ -23,6 +23,8 @@ OTHERS = (
     "weights",
     "lengths",
     "calibration",
+    "voice",
+    "speech_frames",
 )
 
 

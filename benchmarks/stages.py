@@ -91,7 +91,7 @@ def all_of(folder: Path) -> dict[str, Callable[[], Any]]:
     from ser_batch.audio.windows import windows
     from ser_batch.engine.job import Options
     from ser_batch.engine.worker import Worker
-    from ser_batch.model.bundle import load_bundle
+    from ser_batch.model.bundle import load_bundle, load_voice
     from ser_batch.model.runtime import Network
     from ser_batch.runs.settings import resolve_settings
 
@@ -127,6 +127,8 @@ def all_of(folder: Path) -> dict[str, Callable[[], Any]]:
         bundle = load_bundle(model)
         network = Network(bundle.network_path)
         whats[f"network, {model}"] = lambda network=network: network(bands)
+    detector = Network(load_voice().network_path)
+    whats["voice detector"] = lambda: detector(bands)
     whats[WORKER] = working(paths["one window"], "gate")
     whats["worker, one window, denoise off"] = working(paths["one window"], "off")
     whats[LARGE] = working(paths["one window"], "off", "crema-d-large")
@@ -188,6 +190,7 @@ def shares(ms: dict[str, float]) -> dict[str, float]:
         "STFT to power": spectrum,
         "gate": clean - plain,
         "mel, dB": plain - spectrum,
+        "voice detector": ms["voice detector"],
         "network": floors(ms)["network alone"],
     }
     return {**stages, "the rest: status, probabilities, colder caches": ms[WORKER] - sum(stages.values())}

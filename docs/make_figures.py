@@ -17,7 +17,8 @@ Figures = dict[str, Any]
 
 def filled(page: str) -> str:
     """A page with fresh figures between `<!-- figures: NAME -->` and `<!-- end -->`."""
-    cards = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(ROOT.glob("models/*/card.json"))]
+    paths = [path for path in sorted(ROOT.glob("models/*/card.json")) if path.parent.name != "voice"]
+    cards = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     made = {"groups": by_group, "classes": by_class, "cards": summaries, "rooms": by_room}
 
     def fresh(old: re.Match[str]) -> str:

@@ -120,7 +120,8 @@ def test_failures_are_not_passed_over(audio, segments, tmp_path):
     (failure,) = segments.attrs["failures"]
     assert (failure["file"], failure["stage"]) == ("broken.wav", "decode")
     assert segments.attrs["counts"] == {
-        "files": 3, "segments": len(segments), "silent": 1, "uncertain": 0, "failed": 1, "resumed": 0,
+        "files": 3, "segments": len(segments), "silent": 1, "no_speech": 0, "uncertain": 0, "failed": 1, "resumed": 0,
+        "channels_cancel": 0,
     }  # fmt: skip
     with pytest.warns(UserWarning, match=r"1 of 1 files failed.*broken.wav: decode: ") as caught:
         nothing = ser_batch.annotate(audio / "broken.wav")

@@ -52,19 +52,37 @@ def log_mel(samples: Array, denoise: str = "off", lap: Callable[[str], None] = l
     Returns:
         float32 `[..., 188, 128]`: frames × mel bands, low bands first. A window of zeros is -80 throughout.
     """
-    samples = samples - _offset(samples)
     if denoise == "noisereduce":
-        samples = gates.noisereduce_samples(samples, SAMPLE_RATE)
+        samples = gates.noisereduce_samples(samples - _offset(samples), SAMPLE_RATE)
         lap("denoise")
-    # frames with nothing but padding need no FFT
-    reached = min(N_FRAMES, 1 + (samples.shape[-1] + N_FFT // 2 - 1) // HOP)
-    power = power_spectrogram(samples, reached)
-    if denoise == "gate":
+        power = power_spectrogram(samples, _reached(samples))
+    else:
+        power = spectrum(samples)
+    return log_mel_of(power, samples.shape[-1], denoise == "gate", lap)
+
+
+def spectrum(samples: Array) -> Array:
+    """Power STFT of a window without its constant offset, float32 `[..., frames, 513]`.
+
+    Frames with nothing but padding need no FFT: they are left out.
+    """
+    return power_spectrogram(samples - _offset(samples), _reached(samples))
+
+
+def _reached(samples: Array) -> int:
+    return min(N_FRAMES, 1 + (samples.shape[-1] + N_FFT // 2 - 1) // HOP)
+
+
+def log_mel_of(
+    power: Array, n_samples: int, gate: bool = False, lap: Callable[[str], None] = lambda stage: None
+) -> Array:
+    """As `log_mel`, from the `spectrum` of a window of `n_samples`; with `gate`, the spectrum is changed in place."""
+    if gate:
         lap("features")
-        power *= np.square(gates.stationary_mask(power, true_frames(samples.shape[-1])))
+        power *= np.square(gates.stationary_mask(power, true_frames(n_samples)))
         lap("denoise")
-    bands = np.full((*samples.shape[:-1], N_FRAMES, N_MELS), FLOOR_DB, np.float32)
-    mel = mel_power(power, out=bands[..., :reached, :])
+    bands = np.full((*power.shape[:-2], N_FRAMES, N_MELS), FLOOR_DB, np.float32)
+    mel = mel_power(power, out=bands[..., : power.shape[-2], :])
     loudest = np.maximum(mel.max(axis=(-2, -1), keepdims=True), np.finfo(np.float32).tiny)
     # the floor is relative, so that the level of the recording has no influence
     mel /= loudest

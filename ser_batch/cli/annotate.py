@@ -71,6 +71,20 @@ from ser_batch.cli.config import configurable
     type=click.Choice(("gate", "noisereduce")),
     help="Noise reduction by the built-in gate (fast) or by the noisereduce package (reference).",
 )
+@click.option(
+    "--voice/--no-voice",
+    default=True,
+    show_default=True,
+    help="Give no label to windows without speech; --no-voice labels all that is not silent.",
+)
+@click.option(
+    "--min-speech",
+    type=click.FloatRange(0, 3),
+    default=0.2,
+    show_default=True,
+    metavar="SECONDS",
+    help="Speech that a window must hold to be given a label; of a shorter window, half.",
+)
 @shared.jobs
 @click.option(
     "--manifest",

@@ -117,7 +117,8 @@ class Lines(Quiet):
     def annotated(self, file: str, annotation: Annotation) -> None:
         """Show an annotated file."""
         row, segments = rows(file, annotation, self.meter.work.labels)
-        label = f"{row.emotion.label} {row.emotion.confidence:.2f}" if row.emotion.label else "silent"
+        emotion = row.emotion
+        label = f"{emotion.label} {emotion.confidence:.2f}" if emotion.label else emotion.status
         self.say(f"{file}: {label}, {count(len(segments), 'segment')}, {row.duration:.1f} s")
 
     def tick(self) -> None:
@@ -230,6 +231,7 @@ class Events(Lines):
             segments=len(segments),
             label=row.emotion.label,
             confidence=row.emotion.confidence,
+            status=row.emotion.status,
         )
 
     def show(self) -> None:

@@ -23,6 +23,7 @@ def finished(summary: Summary, bars: bool) -> Iterator[Line]:
     if summary.labels:
         yield shares(summary, bars), PLAIN
     counts = [count(summary.files, "file"), count(summary.segments, "segment")]
+    counts += [f"{summary.no_speech:,} without speech"] if summary.no_speech else []
     counts += [f"{summary.silent:,} silent"] if summary.silent else []
     counts += [f"{summary.uncertain:,} uncertain"] if summary.uncertain else []
     counts += [f"{summary.resumed:,} done before"] if summary.resumed else []

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ser_batch.audio.front_end import WINDOW_SECONDS
+from ser_batch.audio.voice import MIN_SPEECH_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Options:
     window: float = WINDOW_SECONDS
     hop: float = WINDOW_SECONDS / 2
     denoise: str | None = None
+    voice: bool = True  # whether windows without speech are left without a label
+    min_speech: float = MIN_SPEECH_SECONDS
     formats: Sequence[str] = ("csv",)
     jobs: int | None = None
     include: Sequence[str] = ()
@@ -60,9 +63,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that changes a result: path of the bundle, window and hop in seconds, denoise engine."""
+    """Everything that changes a result: path of the bundle, window and hop in seconds, denoise engine, and the seconds
+    of speech that a labelled window holds at least; None without the voice detector.
+    """
 
     model: str
     window: float
     hop: float
     denoise: str
+    min_speech: float | None = MIN_SPEECH_SECONDS

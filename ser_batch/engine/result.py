@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_batch.audio.voice import SILENT
 from ser_batch.engine.stopwatch import STAGES
 
 SCALE = 10_000  # probabilities and speech ratios are integers in ten-thousandths, so every machine stores the same
@@ -16,9 +17,11 @@ class Annotation:
     """The segments of one file.
 
     `starts` and `ends` are int64 `[n]` in samples at `sample_rate`; `probabilities` is int32 `[n, labels]` and
-    `speech` int32 `[n]`, both in ten-thousandths. A silent segment has speech 0, and zeros for probabilities.
-    `seconds` is the worker's time by `ser_batch.engine.stopwatch.STAGES`; it is not stored. `channels_cancel` is true
-    if the channels cancelled each other and one of them was annotated instead of their mean.
+    `speech` int32 `[n]`, both in ten-thousandths. A segment that is silent, or has too little speech, has zeros for
+    probabilities. `voice` is int64 `[n]`, the steps of speech as `ser_batch.audio.voice` counts them; None without
+    the voice detector: then a silent segment has speech 0. `seconds` is the worker's time by
+    `ser_batch.engine.stopwatch.STAGES`; it is not stored. `channels_cancel` is true if the channels cancelled each
+    other and one of them was annotated instead of their mean.
     """
 
     sample_rate: int
@@ -26,8 +29,14 @@ class Annotation:
     ends: NDArray[np.int64]
     probabilities: NDArray[np.int32]
     speech: NDArray[np.int32]
+    voice: NDArray[np.int64] | None = None
     seconds: tuple[float, ...] = (0.0,) * len(STAGES)
     channels_cancel: bool = False
+
+    @property
+    def silent(self) -> NDArray[np.bool_]:
+        """Which segments hold no sound, bool `[n]`."""
+        return self.speech == 0 if self.voice is None else self.voice == SILENT
 
     @property
     def duration(self) -> float:
@@ -42,6 +51,7 @@ class Annotation:
             "ends": self.ends.tolist(),
             "p": self.probabilities.tolist(),
             "speech": self.speech.tolist(),
+            **({} if self.voice is None else {"voice": self.voice.tolist()}),
             **({"channels_cancel": True} if self.channels_cancel else {}),
         }
 
@@ -54,6 +64,7 @@ class Annotation:
             np.array(record["ends"], np.int64),
             np.array(record["p"], np.int32),
             np.array(record["speech"], np.int32),
+            np.array(record["voice"], np.int64) if "voice" in record else None,
             channels_cancel=record.get("channels_cancel", False),
         )
 

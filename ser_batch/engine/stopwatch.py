@@ -3,7 +3,7 @@
 import time
 
 # waiting: for the disk, the network, FFmpeg, or a core in use by others
-STAGES = ("waiting", "decode", "denoise", "features", "network", "other")
+STAGES = ("waiting", "decode", "denoise", "features", "voice", "network", "other")
 
 
 class Stopwatch:

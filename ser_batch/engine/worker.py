@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import features
+from ser_batch.audio import features, voice
 from ser_batch.audio.activity import speech_ratio
 from ser_batch.audio.decoding.common import DecodeError
 from ser_batch.audio.decoding.decode import blocks
@@ -22,7 +22,7 @@ from ser_batch.errors import SerBatchError
 from ser_batch.inputs.remote import explained
 from ser_batch.inputs.spool import Spool
 from ser_batch.inputs.url import is_url
-from ser_batch.model.bundle import load_bundle
+from ser_batch.model.bundle import load_bundle, load_voice
 from ser_batch.model.runtime import Network, softmax
 from ser_batch.stretches import split, with_file
 
@@ -49,6 +49,9 @@ class Worker:
         self._temperature = bundle.temperature
         self._n_labels = len(bundle.labels)
         self._network = Network(bundle.network_path, self._n_labels)
+        self._detector = None
+        if settings.min_speech is not None:
+            self._detector = Network(load_voice().network_path, voice.N_STEPS)
         self._spool = Spool()
         self._watch = Stopwatch()
 
@@ -122,20 +125,19 @@ class Worker:
             SerBatchError: too many windows, or a broken model; errors of `audio` are passed on.
         """
         starts: list[int] = []
-        ends, probabilities, speech = [], [], []
+        ends, probabilities, ratios, steps = [], [], [], []
         for window in windows(audio, sample_rate, self._settings.window, self._settings.hop):
             if len(starts) == MAX_WINDOWS:
                 raise TooLongError(
                     f"more than {MAX_WINDOWS:,} windows: split the file, or give a longer --hop"
                 )
             self._watch.lap("decode")
-            ratio = round(SCALE * speech_ratio(window.samples))
             starts.append(window.start)
             ends.append(window.end)
-            speech.append(ratio)
-            probabilities.append(
-                self._probabilities(window.samples) if ratio else np.zeros(self._n_labels, np.int32)
-            )
+            window_probabilities, ratio, window_steps = self._annotate_window(window.samples)
+            probabilities.append(window_probabilities)
+            ratios.append(ratio)
+            steps.append(window_steps)
             self._stage = "decode"
             on_progress(window.end / sample_rate)
             self._watch.lap("other")
@@ -145,22 +147,50 @@ class Worker:
             np.array(starts, np.int64),
             np.array(ends, np.int64),
             np.array(probabilities, np.int32),
-            np.array(speech, np.int32),
+            np.array(ratios, np.int32),
+            np.array(steps, np.int64) if self._detector else None,
             self._watch.seconds(),
         )
 
-    def _probabilities(self, samples: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Calibrated probabilities of one window: in a batch, a result could depend on its neighbours."""
+    def _annotate_window(self, samples: NDArray[np.float32]) -> tuple[NDArray[np.int32], int, int]:
+        """Probabilities, speech ratio and steps of speech of one window, as an `Annotation` has them.
+
+        One window at a time: in a batch, a result could depend on its neighbours.
+        """
+        unlabelled = np.zeros(self._n_labels, np.int32)
+        loud_ratio = speech_ratio(samples)
+        if not loud_ratio:
+            return unlabelled, 0, voice.SILENT
         self._stage = "features"
         self._watch.lap("other")
-        bands = features.log_mel(samples, self._settings.denoise, self._watch.lap)
+        denoise, lap = self._settings.denoise, self._watch.lap
+        if not self._detector:
+            bands = features.log_mel(samples, denoise, lap)
+            return self._probabilities(bands), round(SCALE * loud_ratio), 0
+        power = features.spectrum(samples)
+        bands = features.log_mel_of(power, len(samples), lap=lap)
+        self._stage = "infer"
+        steps = voice.speech_bits(self._detector(bands))
+        lap("voice")
+        n_frames = features.true_frames(len(samples))
+        n_speech = voice.speech_frames(steps, n_frames)
+        ratio = round(SCALE * n_speech / n_frames)
+        if n_speech < voice.frames_wanted(self._settings.min_speech or 0.0, n_frames):
+            return unlabelled, ratio, steps
+        self._stage = "features"
+        if denoise == "gate":  # after the detector, which was trained without noise reduction
+            bands = features.log_mel_of(power, len(samples), True, lap)
+        elif denoise != "off":
+            bands = features.log_mel(samples, denoise, lap)
+        return self._probabilities(bands), ratio, steps
+
+    def _probabilities(self, bands: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Calibrated probabilities of one window's log-mel, in ten-thousandths."""
         self._stage = "infer"
         logits = self._network(bands)
         self._watch.lap("network")
         if not np.isfinite(logits).all():
-            raise SerBatchError(
-                "the network returned values that are not finite: the model is broken: train it again"
-            )
+            raise SerBatchError("the network's answer is not a number: the model is broken, train it again")
         return to_ten_thousandths(softmax(logits, self._temperature))
 
 

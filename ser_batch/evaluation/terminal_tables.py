@@ -76,6 +76,35 @@ def corpora_tables(rows: Iterable[Mapping[str, Any]]) -> list[RenderableType]:
     return [figures, shares]
 
 
+def voice_tables(card: dict[str, Any]) -> list[RenderableType]:
+    """The card of the voice detector."""
+    evaluation, training = card["evaluation"], card["training"]
+    about = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("detector", f"{card['name']}: {card['summary']}"),
+        (
+            "size",
+            f"{card['parameters']:,} parameters, {card['bytes'] / 1e3:.0f} kB, {card['weights']} weights",
+        ),
+        ("teacher", training["teacher"]),
+        ("trained", card["created"]),
+        ("command", card["command"]),
+        ("SHA-256", card["sha256"]),
+        *(("limits" if i == 0 else "", limit) for i, limit in enumerate(card["limits"])),
+        ("measured on", evaluation["on"]),
+        (
+            "AUC",
+            f"{evaluation['auc']:.4f}; of recordings of speech {evaluation['auc_speech_recordings']:.4f}",
+        ),
+    ):
+        about.add_row(Text(name, style="bold"), value)
+    table = _numbers("recordings", "windows", "with a label", "by the teacher", "AUC")
+    for source, row in evaluation["sources"].items():
+        by_teacher = (f"{row[name]:.4f}" if name in row else "" for name in ("labelled_by_teacher", "auc"))
+        table.add_row(source, f"{row['windows']:,}", f"{row['labelled']:.4f}", *by_teacher)
+    return [about, table]
+
+
 def bundles_table(cards: list[dict[str, Any]]) -> Table:
     """One line a model."""
     table = Table("model", "UAR", "MB", "denoise", "what it is")

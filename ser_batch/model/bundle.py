@@ -14,6 +14,7 @@ from ser_batch.errors import SerBatchError, UsageError
 SCHEMA_VERSION = 2  # 1: networks that were exported with the rotation from MFCC back to log-mel
 NETWORK_FILE = "model.tflite"
 CARD_FILE = "card.json"
+VOICE = "voice"  # the folder of the voice detector, beside those of the models
 
 
 @dataclass(frozen=True)
@@ -86,16 +87,63 @@ def bundled() -> list[Bundle]:
     return [_read(directory) for directory in _bundled_directories().values()]
 
 
+@dataclass(frozen=True)
+class Voice:
+    """The voice detector; `card` holds all that is known about it, as `card.json` does."""
+
+    path: Path
+    card: dict[str, Any]
+
+    @property
+    def network_path(self) -> Path:
+        """The flat buffer that `ser_batch.model.runtime.Network` loads."""
+        return self.path / NETWORK_FILE
+
+    @property
+    def sha256(self) -> str:
+        """Digest of `model.tflite`, checked when the detector was loaded."""
+        return self.card["sha256"]
+
+
+def load_voice() -> Voice:
+    """Find and check the voice detector that ships.
+
+    Raises:
+        SerBatchError: it is missing, altered or for another front end.
+    """
+    for home in _homes():
+        if (home / VOICE).is_dir():
+            card, digest = _read_files(home / VOICE)
+            _check_front_end(home / VOICE, card, [FRONT_END])
+            _check_digest(home / VOICE, card, digest)
+            return Voice(home / VOICE, card)
+    raise SerBatchError("The voice detector is missing: install ser-batch again, or give --no-voice.")
+
+
 def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read(directory: Path) -> Bundle:
-    card_path, network_path = directory / CARD_FILE, directory / NETWORK_FILE
+    card, digest = _read_files(directory)
+    card_path = directory / CARD_FILE
+    if card.get("schema_version") != SCHEMA_VERSION:
+        raise SerBatchError(
+            f"{card_path}: not a card of schema version {SCHEMA_VERSION}: train the model again"
+        )
+    if flawed := _flawed_entries(card):
+        raise SerBatchError(f"{card_path}: no valid {', '.join(flawed)}: train the model again")
+    _check_front_end(directory, card, [{**FRONT_END, "features": kind} for kind in FEATURES])
+    _check_digest(directory, card, digest)
+    return Bundle(card["name"], directory, card)
+
+
+def _read_files(directory: Path) -> tuple[dict[str, Any], str]:
+    """The card, empty if it is no object, and the digest of the network."""
     try:
-        card = json.loads(card_path.read_text(encoding="utf-8"))
-        digest = sha256_of(network_path)
+        card = json.loads((directory / CARD_FILE).read_text(encoding="utf-8"))
+        digest = sha256_of(directory / NETWORK_FILE)
     except FileNotFoundError as error:
         raise SerBatchError(
             f"{directory}: no {Path(error.filename).name} in it: give a directory that `ser-batch train` wrote"
@@ -104,19 +152,20 @@ def _read(directory: Path) -> Bundle:
         raise SerBatchError(
             f"{directory}: cannot be read as a model ({error}): restore the bundle"
         ) from error
-    if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
-        raise SerBatchError(
-            f"{card_path}: not a card of schema version {SCHEMA_VERSION}: train the model again"
-        )
-    if flawed := _flawed_entries(card):
-        raise SerBatchError(f"{card_path}: no valid {', '.join(flawed)}: train the model again")
-    if card.get("front_end") not in [{**FRONT_END, "features": kind} for kind in FEATURES]:
+    return (card if isinstance(card, dict) else {}), digest
+
+
+def _check_front_end(directory: Path, card: dict[str, Any], allowed: list[dict[str, Any]]) -> None:
+    if card.get("front_end") not in allowed:
         raise SerBatchError(f"{directory}: made for another front end: train the model again")
-    if card["sha256"] != digest:
+
+
+def _check_digest(directory: Path, card: dict[str, Any], digest: str) -> None:
+    if card.get("sha256") != digest:
         raise SerBatchError(
-            f"{network_path}: not the network that its card describes (SHA-256 differs): restore the bundle"
+            f"{directory / NETWORK_FILE}: not the network that its card describes (SHA-256 differs): "
+            "restore the bundle"
         )
-    return Bundle(card["name"], directory, card)
 
 
 def _flawed_entries(card: dict[str, Any]) -> list[str]:
@@ -135,9 +184,15 @@ def _flawed_entries(card: dict[str, Any]) -> list[str]:
 
 
 def _bundled_directories() -> dict[str, Path]:
+    """The folders of the models that ship, by name; the voice detector is none of them."""
+    found = {card.parent.name: card.parent for home in _homes() for card in home.glob(f"*/{CARD_FILE}")}
+    return {name: found[name] for name in sorted(found) if name != VOICE}
+
+
+def _homes() -> list[Path]:
+    """The folders that models ship in: in the package, and in a checkout beside it."""
     package = Path(__file__).resolve().parents[1]
     homes = [package / "models"]
     if (package.parent / "pyproject.toml").exists():
         homes.append(package.parent / "models")
-    found = {card.parent.name: card.parent for home in homes for card in home.glob(f"*/{CARD_FILE}")}
-    return dict(sorted(found.items()))
+    return homes

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 from ser_batch.stretches import Stretch
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1: `speech_ratio` was the share of the window that is loud
 
 SILENT = "silent"
+NO_SPEECH = "no-speech"
 UNCERTAIN = "uncertain"
 OK = "ok"
+STATUSES = (OK, UNCERTAIN, NO_SPEECH, SILENT)
 
 FAILURE_COLUMNS = ("file", "stage", "error", "message")
+SPEECH_COLUMNS = ("file", "start", "end")
 
 Value = str | int | float | None
 
@@ -20,19 +23,21 @@ Value = str | int | float | None
 class Emotion:
     """Label, confidence and calibrated probabilities, in the order of the model's labels.
 
-    Silence has no label and no probabilities. An uncertain emotion (`--min-confidence`) has probabilities alone.
+    Silence, and sound without speech (`no_speech`), have no label and no probabilities. An uncertain emotion
+    (`--min-confidence`) has probabilities alone.
     """
 
     label: str | None
     confidence: float | None
     probabilities: tuple[float, ...] | None
     speech_ratio: float
+    no_speech: bool = False
 
     @property
     def status(self) -> str:
-        """`ok`, `silent` (no sound) or `uncertain` (confidence below the minimum)."""
+        """One of `STATUSES`: `uncertain` is a confidence below the minimum, `silent` no sound."""
         if self.probabilities is None:
-            return SILENT
+            return NO_SPEECH if self.no_speech else SILENT
         return UNCERTAIN if self.label is None else OK
 
 
@@ -50,7 +55,8 @@ class SegmentRow:
 class FileRow:
     """One file: the mean of its segments, weighted by their speech ratio; the duration is in seconds.
 
-    `start` and `end` are the times of a stretch of the file in seconds, None for a whole file.
+    `start` and `end` are the times of a stretch of the file in seconds, None for a whole file. `speech` has start and
+    end of each stretch of speech in seconds; None without the voice detector.
     """
 
     file: str
@@ -59,6 +65,7 @@ class FileRow:
     emotion: Emotion
     start: float | None = None
     end: float | None = None
+    speech: tuple[tuple[float, float], ...] | None = None
 
     @property
     def key(self) -> str:
@@ -110,7 +117,7 @@ class Schema:
         return tuple(f"{column}_{k}" for k in places for column in ("label", "confidence"))
 
     def values(self, row: FileRow | SegmentRow) -> tuple[Value, ...]:
-        """The values of a row in the order of its columns; None for what silence lacks."""
+        """The values of a row in the order of its columns; None for what has no label."""
         emotion = row.emotion
         probabilities = emotion.probabilities or (None,) * len(self.labels)
         times = (row.duration, row.n_segments) if isinstance(row, FileRow) else (row.start, row.end)

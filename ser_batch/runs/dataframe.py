@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.output.names import in_utf8
-from ser_batch.output.schema import OK, SILENT, UNCERTAIN, FileRow, Schema, SegmentRow
+from ser_batch.output.schema import STATUSES, FileRow, Schema, SegmentRow
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Index
@@ -56,7 +56,7 @@ class DataFrameBuilder:
             index = pd.MultiIndex.from_arrays([files, *times], names=["file", "start", "end"])
         for name, values in columns.items():
             if isinstance(values, list):
-                categories = [OK, SILENT, UNCERTAIN] if name == "status" else self._schema.labels
+                categories = list(STATUSES) if name == "status" else self._schema.labels
                 columns[name] = pd.Categorical(values, categories)
         return pd.DataFrame(columns, index)
 

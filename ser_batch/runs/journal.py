@@ -24,6 +24,8 @@ FIELDS = {
     "model_sha256": "the network of the model (SHA-256)",
     "calibration": "--calibration (SHA-256)",
     "results_version": "the way that ser-batch computes results (version)",
+    "min_speech": "--min-speech (None: --no-voice)",
+    "voice_sha256": "the voice detector (SHA-256)",
     **{name: f"--{name}" for name in ("model", "window", "hop", "denoise")},
 }
 

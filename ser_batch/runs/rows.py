@@ -7,12 +7,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_batch.audio import voice
 from ser_batch.engine.job import Options
 from ser_batch.engine.result import SCALE, Annotation, to_ten_thousandths
 from ser_batch.output.schema import Emotion, FileRow, SegmentRow
 from ser_batch.stretches import is_stretch, split
 
-UNCERTAIN, SILENT = -1, -2  # instead of the index of a label
+UNCERTAIN, NO_SPEECH, SILENT = -1, -2, -3  # instead of the index of a label
 DEFAULTS = Options()
 
 
@@ -21,10 +22,10 @@ def rows(
 ) -> tuple[FileRow, list[SegmentRow]]:
     """Return the row of a file, or of a stretch of it (`ser_batch.stretches`), and the rows of its segments.
 
-    The file's probabilities are the mean of the segments' probabilities, weighted by speech ratio; its speech ratio
-    is the mean of the segments'.
+    The file's probabilities are the mean of the labelled segments' probabilities, weighted by speech ratio; its speech
+    ratio is the mean of all segments'.
     """
-    indices = _label_indices(annotation.probabilities, annotation.speech, options.min_confidence)
+    indices = _label_indices(annotation.probabilities, annotation.silent, options.min_confidence)
     shown, shown_indices = (
         _joined(annotation, indices) if options.merge_consecutive else (annotation, indices)
     )
@@ -44,9 +45,10 @@ def rows(
     whole = segments[0].emotion
     if len(annotation.speech) > 1:
         mean, speech = _mean(annotation.probabilities, annotation.speech)
-        [label] = _label_indices(mean[np.newaxis], np.array([speech]), options.min_confidence).tolist()
+        silent = np.array([annotation.silent.all()])
+        [label] = _label_indices(mean[np.newaxis], silent, options.min_confidence).tolist()
         whole = _emotion(mean.tolist(), speech, label, labels)
-    row = FileRow(path, round(annotation.duration, 6), len(segments), whole)
+    row = FileRow(path, round(annotation.duration, 6), len(segments), whole, speech=_speech(annotation))
     if is_stretch(file):  # its borders are as they were given, not rounded to samples
         last = segments[-1].end if last is None else last
         segments[0] = replace(segments[0], start=first)
@@ -56,13 +58,22 @@ def rows(
 
 
 def _label_indices(
-    probabilities: NDArray[np.int32], speech: NDArray[np.int32], min_confidence: float
+    probabilities: NDArray[np.int32], silent: NDArray[np.bool_], min_confidence: float
 ) -> NDArray[np.intp]:
-    """Index of the most probable label for each row of `[n, labels]`; `UNCERTAIN` or `SILENT` without a label."""
+    """Index of the most probable label for each row of `[n, labels]`; without a label one of the negative numbers."""
     indices = probabilities.argmax(axis=1)
-    indices[probabilities.max(axis=1) / SCALE < min_confidence] = UNCERTAIN
-    indices[speech == 0] = SILENT
+    confidences = probabilities.max(axis=1)
+    indices[confidences / SCALE < min_confidence] = UNCERTAIN
+    indices[confidences == 0] = NO_SPEECH
+    indices[silent] = SILENT
     return indices
+
+
+def _speech(annotation: Annotation) -> tuple[tuple[float, float], ...] | None:
+    if annotation.voice is None:
+        return None
+    times = annotation.sample_rate, annotation.starts, annotation.ends
+    return tuple(voice.stretches(*times, annotation.voice))
 
 
 def _joined(annotation: Annotation, indices: NDArray[np.intp]) -> tuple[Annotation, NDArray[np.intp]]:
@@ -84,17 +95,17 @@ def _joined(annotation: Annotation, indices: NDArray[np.intp]) -> tuple[Annotati
 
 
 def _mean(probabilities: NDArray[np.int32], speech: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
-    """Mean of the probabilities `[n, labels]`, weighted by the speech ratios `[n]`, and the mean of the ratios."""
+    """Mean of the probabilities `[n, labels]` of labelled segments, weighted by speech ratio; mean of all ratios."""
     mean = round(float(speech.mean()))
-    if not mean:
-        return np.zeros(probabilities.shape[1], np.int32), 0
-    weights = speech.astype(np.int64)  # 22 windows of speech overflow 32 bits
+    weights = np.where(probabilities.any(axis=1), speech, 0).astype(np.int64)  # 22 windows overflow 32 bits
+    if not weights.any():
+        return np.zeros(probabilities.shape[1], np.int32), mean
     return to_ten_thousandths(weights @ probabilities / (weights.sum() * SCALE)), mean
 
 
 def _emotion(scaled: Sequence[int], speech: int, label: int, labels: Sequence[str]) -> Emotion:
-    if label == SILENT:
-        return Emotion(None, None, None, 0.0)
+    if label in (SILENT, NO_SPEECH):
+        return Emotion(None, None, None, speech / SCALE, no_speech=label == NO_SPEECH)
     probabilities = tuple(p / SCALE for p in scaled)
     name = None if label == UNCERTAIN else labels[label]
     return Emotion(name, max(probabilities), probabilities, speech / SCALE)

@@ -12,7 +12,7 @@ from typing import Any
 from ser_batch.audio.front_end import FRONT_END
 from ser_batch.engine.job import Options, Settings
 from ser_batch.inputs.url import redacted, redacted_command
-from ser_batch.model.bundle import Bundle
+from ser_batch.model.bundle import Bundle, load_voice
 from ser_batch.output.replace import Replacement
 from ser_batch.output.schema import SCHEMA_VERSION
 from ser_batch.runs.adapting import Calibration
@@ -21,7 +21,7 @@ from ser_batch.version import __version__
 
 PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "ai-edge-litert")
 RESULTS_VERSION = 2  # raised when the same settings give other numbers
-COUNTS = ("files", "segments", "silent", "uncertain", "failed", "resumed", "channels_cancel")
+COUNTS = ("files", "segments", "silent", "no_speech", "uncertain", "failed", "resumed", "channels_cancel")
 
 
 def fingerprint(
@@ -39,6 +39,8 @@ def fingerprint(
         "window": settings.window,
         "hop": settings.hop,
         "denoise": settings.denoise,
+        "min_speech": settings.min_speech,
+        "voice_sha256": voice_sha256(settings),
     }
     return entries | ({"calibration": calibration.sha256} if calibration else {})
 
@@ -46,6 +48,11 @@ def fingerprint(
 def model_record(bundle: Bundle) -> dict[str, Any]:
     """The model in JSON types."""
     return {name: getattr(bundle, name) for name in ("name", "sha256", "labels", "temperature", "denoise")}
+
+
+def voice_sha256(settings: Settings) -> str | None:
+    """The digest of the voice detector; None if it is not used."""
+    return None if settings.min_speech is None else load_voice().sha256
 
 
 def write(
@@ -66,6 +73,7 @@ def write(
         "root": redacted(root),
         "options": {**asdict(options), "denoise": settings.denoise},
         "model": model_record(bundle),
+        "voice": {"sha256": voice_sha256(settings), "min_speech": settings.min_speech},
         "front_end": FRONT_END,
     }
     save(path, document | summary_fields(summary) | adapted)

@@ -53,4 +53,7 @@ def resolve_settings(options: Options, bundle: Bundle) -> Settings:
         raise UsageError(f"denoise {denoise!r}: unknown: choose from {', '.join(ENGINES)}")
     if denoise == "noisereduce":
         require("denoise noisereduce", "noisereduce")
-    return Settings(str(bundle.path), options.window, options.hop, denoise)
+    if not 0 <= options.min_speech <= WINDOW_SECONDS:
+        raise UsageError(f"--min-speech {options.min_speech}: give 0 to {WINDOW_SECONDS} s")
+    min_speech = options.min_speech if options.voice else None
+    return Settings(str(bundle.path), options.window, options.hop, denoise, min_speech)

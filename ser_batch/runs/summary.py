@@ -17,6 +17,7 @@ class Summary:
     files: int = 0  # annotated
     segments: int = 0
     silent: int = 0
+    no_speech: int = 0
     uncertain: int = 0
     failed: int = 0
     channels_cancel: int = 0  # files with channels that cancel each other, of which one channel was annotated

@@ -9,7 +9,7 @@ from ser_batch.errors import UsageError
 from ser_batch.extras import EXTRAS, require
 from ser_batch.output.csv_table import CsvTable
 from ser_batch.output.formats import FORMATS, Writer, maker
-from ser_batch.output.schema import SILENT, FileRow, Schema
+from ser_batch.output.schema import NO_SPEECH, SILENT, FileRow, Schema
 from ser_batch.runs.dataframe import DataFrameBuilder
 from ser_batch.runs.rows import rows
 from ser_batch.runs.summary import Summary
@@ -104,5 +104,7 @@ def count(file: FileRow, annotation: Annotation, summary: Summary) -> None:
         summary.labels[file.emotion.label] += 1
     elif file.emotion.status == SILENT:
         summary.silent += 1
+    elif file.emotion.status == NO_SPEECH:
+        summary.no_speech += 1
     else:
         summary.uncertain += 1

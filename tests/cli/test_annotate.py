@@ -253,7 +253,15 @@ def test_help_is_quick_to_import():
 def test_a_profile_shares_the_workers_time_among_the_stages(samples, tmp_path):
     done = annotate(samples / "meeting", "-o", tmp_path / "out", "--profile", "--denoise", "-q")
     table = [line.split() for line in done.stderr.splitlines() if "%" in line]
-    assert [line[0] for line in table] == ["waiting", "decode", "denoise", "features", "network", "other"]
+    assert [line[0] for line in table] == [
+        "waiting",
+        "decode",
+        "denoise",
+        "features",
+        "voice",
+        "network",
+        "other",
+    ]
     assert sum(float(line[1].rstrip("%")) for line in table) == pytest.approx(100, abs=0.3)
     spent = json.loads((tmp_path / "out" / "run.json").read_text())["worker_seconds"]
     assert all(spent[stage] > 0 for stage in ("decode", "denoise", "features", "network"))

@@ -9,8 +9,9 @@ SAD = Emotion("sad", 0.75, (0.25, 0.75), 0.5)
 ANGRY = Emotion("angry", 1.0, (1.0, 0.0), 1.0)
 UNSURE = Emotion(None, 0.55, (0.45, 0.55), 0.9)
 SILENCE = Emotion(None, None, None, 0.0)
+MUSIC = Emotion(None, None, None, 0.05, no_speech=True)
 ROWS = [
-    (FileRow("a b/c,d.wav", 4.25, 2, SAD), [
+    (FileRow("a b/c,d.wav", 4.25, 2, SAD, speech=((0.0, 1.5), (2.064, 4.25))), [
         SegmentRow("a b/c,d.wav", 0.0, 3.0, SAD),
         SegmentRow("a b/c,d.wav", 1.5, 4.25, ANGRY),
     ]),
@@ -20,6 +21,10 @@ ROWS = [
         SegmentRow("unsure & silent/<é>.flac", 0.0, 3.0, UNSURE),
         SegmentRow("unsure & silent/<é>.flac", 1.5, 4.5, SILENCE),
         SegmentRow("unsure & silent/<é>.flac", 3.0, 4_000.5, SAD),
+    ]),
+    (FileRow("without speech.wav", 4.5, 2, MUSIC, speech=((1.024, 1.088),)), [
+        SegmentRow("without speech.wav", 0.0, 3.0, MUSIC),
+        SegmentRow("without speech.wav", 1.5, 4.5, MUSIC),
     ]),
 ]  # fmt: skip
 

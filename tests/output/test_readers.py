@@ -71,7 +71,7 @@ def test_parquet_is_written_in_row_groups(tmp_path, monkeypatch):
     monkeypatch.setattr(ours, "GROUP_ROWS", 3)
     write("parquet", tmp_path, rows=ROWS * 4)
     metadata = parquet.read_metadata(tmp_path / "segments.parquet")
-    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [3] * 9 + [1]
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [3] * 12
     assert (
         parquet.read_table(tmp_path / "segments.parquet")["end"].to_pylist() == [s.end for s in SEGMENTS] * 4
     )
@@ -139,6 +139,12 @@ def test_praatio_reads_textgrids(tmp_path):
         ]
         shown = [s.emotion.confidence for s in timeline]
         assert [i.label for i in confidences] == ["" if c is None else f"{c:.4f}" for c in shown]
+        if file.speech is None:
+            assert "speech" not in grid.tierNames
+            continue
+        speech = grid.getTier("speech").entries
+        assert tuple((i.start, i.end) for i in speech if i.label == "speech") == file.speech
+        assert (speech[0].start, speech[-1].end) == (0, file.duration)
 
 
 def test_pympi_reads_elan(tmp_path):
@@ -208,6 +214,15 @@ def test_an_rttm_has_ten_fields_a_line(tmp_path):
     ]
     assert [(t[1], float(t[3]), float(t[4]), t[7], float(t[8])) for t in turns] == expected
     assert all(turn[0] == "SPEAKER" for turn in turns)
+
+
+def test_speech_in_rttm_is_a_speaker(tmp_path):
+    write("rttm", tmp_path)
+    turns = [line.split() for line in (tmp_path / "speech.rttm").read_text().splitlines()]
+    assert {len(turn) for turn in turns} == {10}
+    assert {turn[7] for turn in turns} == {"speech"}
+    stretches = [(_field(file.file), *stretch) for file, _ in ROWS for stretch in file.speech or ()]
+    assert [(t[1], float(t[3]), round(float(t[3]) + float(t[4]), 6)) for t in turns] == stretches
 
 
 def shown(segments):

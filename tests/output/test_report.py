@@ -39,6 +39,14 @@ def test_what_the_page_gets(tmp_path):
     assert data["failures"] == [["d.m4a", "decode", "NoDecoder", "install av"]]
 
 
+def test_speech_is_in_the_page(tmp_path):
+    files = [("a.wav", [(0, 3, SURE)]), ("b.wav", [(0, 3, SURE)])]
+    folder = write_tables(tmp_path, files, TWO)
+    assert gather.gather(folder, folder)["speech"] == [[], []]  # a folder of an earlier version
+    (folder / "speech.csv").write_text("file,start,end\na.wav,0.128000,0.500000\na.wav,1.000000,3.000000\n")
+    assert gather.gather(folder, folder)["speech"] == [[128, 500, 1000, 3000], []]
+
+
 def test_a_label_below_the_confidence_asked_for(tmp_path):
     folder = write_tables(tmp_path, [("a.wav", [(0, 3, DOUBTFUL)])], TWO)
     for name in ("files.csv", "segments.csv"):

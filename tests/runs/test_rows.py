@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ser_batch.audio.voice import SILENT
 from ser_batch.engine.job import Options
 from ser_batch.engine.result import SCALE, Annotation, to_ten_thousandths
 from ser_batch.runs.rows import rows
@@ -45,6 +46,39 @@ def test_silent_segments_have_no_label_and_no_weight():
     assert segments[0].emotion.probabilities is None
     assert file.emotion.probabilities == (0.1, 0.2, 0.7)
     assert file.emotion.status == "ok"
+
+
+def heard(shares, speech, voice):
+    return replace(annotation(shares, speech), voice=np.array(voice, np.int64))
+
+
+def test_a_window_without_enough_speech_has_no_label_and_no_weight():
+    file, segments = rows("a.wav", heard([[0, 0, 0], [0, 0, 10_000]], [400, 9_600], [3, 2**45 - 1]), LABELS)
+    assert segments[0].emotion.status == "no-speech"
+    assert (segments[0].emotion.label, segments[0].emotion.probabilities) == (None, None)
+    assert segments[0].emotion.speech_ratio == 0.04
+    assert (file.emotion.label, file.emotion.confidence) == ("happy", 1.0)
+    assert file.emotion.speech_ratio == 0.5
+
+
+def test_a_file_without_speech():
+    nothing = [[0, 0, 0], [0, 0, 0]]
+    assert rows("a.wav", heard(nothing, [0, 0], [SILENT, 0]), LABELS)[0].emotion.status == "no-speech"
+    assert rows("a.wav", heard(nothing, [0, 0], [SILENT, SILENT]), LABELS)[0].emotion.status == "silent"
+    music, _ = rows("a.wav", heard(nothing, [300, 500], [1, 2]), LABELS, Options(min_confidence=0.5))
+    assert (music.emotion.status, music.emotion.speech_ratio) == ("no-speech", 0.04)
+
+
+def test_neighbours_without_speech_are_joined():
+    found = heard([[0, 0, 0]] * 3 + [[0, 0, 10_000]], [0, 0, 300, 9_000], [SILENT, 0, 8, 255])
+    _, segments = rows("a.wav", found, LABELS, Options(merge_consecutive=True))
+    assert [segment.emotion.status for segment in segments] == ["silent", "no-speech", "ok"]
+
+
+def test_stretches_of_speech_come_with_the_file():
+    assert rows("a.wav", annotation([[0, 0, 10_000]], [9_000]), LABELS)[0].speech is None
+    file, _ = rows("a.wav", heard([[0, 0, 10_000]], [9_000], [0b1100111]), LABELS)
+    assert file.speech == ((0.0, 0.192), (0.32, 0.448))
 
 
 def test_a_silent_file_has_no_label():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_batch.output.csv_table import CsvTable
-from ser_batch.output.schema import OK, SILENT, UNCERTAIN, FileRow, Schema, SegmentRow
+from ser_batch.output.schema import STATUSES, FileRow, Schema, SegmentRow
 from ser_batch.output.tree import Folder
 
 
@@ -54,7 +54,7 @@ def _header(schema: Schema) -> dict[str, Any]:
             "share": {"dtype": "float", "minimum": 0, "maximum": 1},
             "seconds": {"dtype": "float", "minimum": 0},
             "count": {"dtype": "int", "minimum": 1},
-            "status": {"dtype": "str", "labels": [OK, SILENT, UNCERTAIN]},
+            "status": {"dtype": "str", "labels": list(STATUSES)},
         },
         "tables": {
             "files": {

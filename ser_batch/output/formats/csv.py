@@ -1,8 +1,8 @@
-"""`files.csv` and `segments.csv`: tables separated by commas."""
+"""`files.csv`, `segments.csv` and `speech.csv`: tables separated by commas."""
 
 from functools import partial
 
 from ser_batch.output.csv_table import CsvTable
-from ser_batch.output.two_tables import TwoTables
+from ser_batch.output.tables import Tables
 
-writer = partial(TwoTables, suffix=".csv", table=CsvTable)
+writer = partial(Tables, suffix=".csv", table=CsvTable)

@@ -27,6 +27,7 @@ class JsonDocument(Replacement):
             **self._emotion(file.emotion),
             **stretch_times(file),
             "segments": [{"start": s.start, "end": s.end, **self._emotion(s.emotion)} for s in segments],
+            "speech": file.speech,
         }
         self.file.write(self._separator + json.dumps(entry, ensure_ascii=False))
         self._separator = ",\n"

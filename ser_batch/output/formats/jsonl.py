@@ -1,4 +1,4 @@
-"""`files.jsonl` and `segments.jsonl`: one object a line, with the columns of the tables as keys."""
+"""`files.jsonl`, `segments.jsonl` and `speech.jsonl`: one object a line, with the columns of the tables as keys."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ser_batch.output.replace import Replacement
 from ser_batch.output.schema import Value
-from ser_batch.output.two_tables import TwoTables
+from ser_batch.output.tables import Tables
 
 
 class JsonLines(Replacement):
@@ -23,4 +23,4 @@ class JsonLines(Replacement):
         self.file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-writer = partial(TwoTables, suffix=".jsonl", table=JsonLines)
+writer = partial(Tables, suffix=".jsonl", table=JsonLines)

@@ -1,4 +1,4 @@
-"""`files.parquet` and `segments.parquet`, written by pyarrow (extra `parquet`)."""
+"""`files.parquet`, `segments.parquet` and `speech.parquet`, written by pyarrow (extra `parquet`)."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,7 +10,7 @@ from pyarrow import parquet
 from ser_batch.output.names import in_utf8
 from ser_batch.output.replace import Replacement
 from ser_batch.output.schema import SCHEMA_VERSION, Value
-from ser_batch.output.two_tables import TwoTables
+from ser_batch.output.tables import Tables
 
 GROUP_ROWS = 1 << 14  # rows of a row group, the part that is kept in memory
 
@@ -51,4 +51,4 @@ def _type(column: str) -> pa.DataType:
     return pa.int64() if column == "n_segments" else pa.float64()
 
 
-writer = partial(TwoTables, suffix=".parquet", table=ParquetTable)
+writer = partial(Tables, suffix=".parquet", table=ParquetTable)

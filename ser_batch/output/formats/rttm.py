@@ -1,4 +1,6 @@
-"""`annotations.rttm`: turns in the format of speaker diarisation, with the emotion instead of the speaker."""
+"""RTTM, the format of speaker diarisation: `annotations.rttm` names the emotion in the place of the speaker, and
+`speech.rttm` has the stretches of speech, with `speech` in that place.
+"""
 
 import re
 from collections.abc import Sequence
@@ -11,20 +13,31 @@ from ser_batch.output.schema import FileRow, Schema, SegmentRow
 from ser_batch.output.timeline import stretches
 
 
-class Rttm(Replacement):
-    """Writer of one line for each turn."""
+class Rttm:
+    """Writer of one line for each turn and for each stretch of speech."""
 
     def __init__(self, folder: Path, schema: Schema):
-        super().__init__(folder / "annotations.rttm")
+        self._turns = Replacement(folder / "annotations.rttm")
+        self._speech = Replacement(folder / "speech.rttm")
 
     def write(self, file: FileRow, segments: Sequence[SegmentRow]) -> None:
-        """Append the turns of one file."""
+        """Append the turns and the speech of one file."""
         for start, end, emotion in stretches(segments):
             if emotion.label:
-                self.file.write(
-                    f"SPEAKER {_field(file.file)} 1 {start:.6f} {end - start:.6f} <NA> <NA> "
-                    f"{_field(emotion.label)} {emotion.confidence:.4f} <NA>\n"
+                self._turns.file.write(
+                    _line(file.file, start, end, _field(emotion.label), f"{emotion.confidence:.4f}")
                 )
+        for start, end in file.speech or ():
+            self._speech.file.write(_line(file.file, start, end, "speech", "<NA>"))
+
+    def close(self) -> None:
+        """Move both files into place."""
+        self._turns.close()
+        self._speech.close()
+
+
+def _line(file: str, start: float, end: float, name: str, confidence: str) -> str:
+    return f"SPEAKER {_field(file)} 1 {start:.6f} {end - start:.6f} <NA> <NA> {name} {confidence} <NA>\n"
 
 
 def _field(text: str) -> str:

@@ -5,7 +5,7 @@ import heapq
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -28,6 +28,7 @@ def gather(folder: Path, place: Path, audio: str | None = None) -> dict[str, Any
     - `kinds`: the labels in the order of the probabilities, then each status of rows without a label.
     - `files`: `[name, milliseconds, kind, speech ratio, *probabilities]`, the last in ten-thousandths.
     - `segments`: for each file one flat list of `start, end, kind, *probabilities`, in milliseconds and hundredths.
+    - `speech`: for each file one flat list of `start, end` of its stretches of speech, in milliseconds.
     - `totals`: over all files, also those that are not on the page; `files` and `seconds` for each kind.
 
     Raises:
@@ -38,6 +39,7 @@ def gather(folder: Path, place: Path, audio: str | None = None) -> dict[str, Any
         labels, kinds, n_files, kept, stretches = _files(folder / "files.csv")
         timed = _within_budget(kept)
         n_segments, seconds = _segments(folder / "segments.csv", len(labels), kinds, timed)
+        speech = _speech(folder / "speech.csv", timed)
         n_failed, failures = _failures(folder / "failures.csv")
     return {
         "folder": folder.resolve().name,
@@ -56,6 +58,9 @@ def gather(folder: Path, place: Path, audio: str | None = None) -> dict[str, Any
         "segments": [
             _of_stretch(timed.get(cells[0], []), cells, len(labels)) if stretches else timed.get(cells[0], [])
             for cells in kept
+        ],
+        "speech": [
+            _of_stretch(speech[cells[0]], cells, -1) if stretches else speech[cells[0]] for cells in kept
         ],
         "failures": failures,
     }
@@ -173,8 +178,23 @@ def _segments(
     return n_segments, seconds
 
 
+def _speech(path: Path, timed: Container[str]) -> defaultdict[str, list[int]]:
+    """Start and end of each stretch of speech, one after the other, in milliseconds, of the files in `timed`."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    if path.exists():  # else it is the output of an earlier version
+        rows = _rows(path)
+        next(rows)
+        for name, start, end in rows:
+            if name in timed:
+                found[name] += [round(float(start) * 1000), round(float(end) * 1000)]
+    return found
+
+
 def _of_stretch(segments: list[int], cells: list[str], n_labels: int) -> list[int]:
-    """The segments of a file that are in the stretch of a row, whose last columns are `start` and `end`."""
+    """The segments of a file that are in the stretch of a row, whose last columns are `start` and `end`.
+
+    With -1 for `n_labels`, the stretches of speech: they have neither kind nor probabilities.
+    """
     if not cells[-1]:
         return segments
     start, end = (round(float(cell) * 1000) for cell in cells[-2:])

@@ -9,6 +9,9 @@ const FAILED = kinds.length - 1;
 // The palette of Okabe and Ito, distinct for every colour vision. From the ninth label on, colours repeat, with dashes.
 const PALETTE = ["#d55e00", "#009e73", "#cc79a7", "#e69f00", "#999999", "#0072b2", "#56b4e9", "#f0e442"];
 
+// Stretches of speech: a line below the segments.
+const SPEECH_ROOM = 5, SPEECH_COLOUR = "#7a838c"; // pixels
+
 const byId = (id) => document.getElementById(id);
 const percent = (share) => `${Math.round(share * 100)}\u00a0%`;
 const count = (n, thing) => `${n.toLocaleString("en")} ${thing}${n === 1 ? "" : "s"}`;
@@ -63,14 +66,15 @@ function address(name) {
 /** Badge texts: the shortest distinct prefixes of the labels, or numbers. */
 const letters = kinds.map((kind, k) => {
   if (k === FAILED) return "!";
-  if (k >= labels.length) return kind === "silent" ? "–" : "?";
+  if (k >= labels.length) return { silent: "–", "no-speech": "~" }[kind] ?? "?";
   for (let n = 1; n <= 3; n++) {
     const start = kind.slice(0, n).toLowerCase();
     if (labels.every((other, j) => j === k || !other.toLowerCase().startsWith(start))) return start[0].toUpperCase() + start.slice(1);
   }
   return String(k + 1);
 });
-const colours = kinds.map((_, k) => k < labels.length ? PALETTE[k % PALETTE.length] : k === FAILED ? "#ffffff" : "#c9ced3");
+const UNLABELLED = { "no-speech": "#c3a678", failed: "#ffffff" };
+const colours = kinds.map((kind, k) => k < labels.length ? PALETTE[k % PALETTE.length] : UNLABELLED[kind] ?? "#c9ced3");
 const inks = colours.map((colour) => colour === "#0072b2" ? "#ffffff" : colour === "#ffffff" ? "#b3261e" : "#000000");
 
 function badge(kind) {
@@ -101,7 +105,8 @@ function splitSegments(numbers, wholeFile) {
 
 const files = data.files.map(([name, ms, kind, speech, ...shares], i) => ({
   i, name, ms, kind, speech, shares, lower: name.toLowerCase(),
-  confidence: Math.max(...shares) / 10000 || null, // null for silent files: they have no shares
+  confidence: Math.max(...shares) / 10000 || null, // null for files without speech: they have no shares
+  speechTimes: data.speech[i],
   segments: splitSegments(data.segments[i], whole(ms, kind, shares)),
 }));
 for (const [name, stage, error, message] of data.failures)
@@ -319,15 +324,21 @@ function timeline(file) {
   return line;
 }
 
-/** Draw the segments of a file: colour and letter show the label, the height shows the confidence. */
-function paint(canvas, file, width, height) {
-  const { segments } = file, n = segments.length;
+/** Draw the segments of a file: colour and letter show the label, the height shows the confidence; speech is below. */
+function paint(canvas, file, width, fullHeight) {
+  const { segments, speechTimes } = file, n = segments.length;
+  const height = run.voice?.sha256 ? fullHeight - SPEECH_ROOM : fullHeight;
   canvas.width = width * devicePixelRatio;
-  canvas.height = height * devicePixelRatio;
+  canvas.height = fullHeight * devicePixelRatio;
   const pen = canvas.getContext("2d");
   pen.scale(devicePixelRatio, devicePixelRatio);
   pen.font = FONT;
   const scale = width / (file.ms || 1);
+  pen.fillStyle = SPEECH_COLOUR;
+  for (let i = 0; i < speechTimes.length; i += 2) {
+    const left = speechTimes[i] * scale, wide = speechTimes[i + 1] * scale - left;
+    pen.fillRect(left, height + 2, Math.max(0.5, wide), SPEECH_ROOM - 2);
+  }
   for (let first = 0, end; first < n; first = end) {
     const kind = segments[first][2];
     pen.fillStyle = colours[kind];
@@ -337,7 +348,7 @@ function paint(canvas, file, width, height) {
       const tall = Math.round(height * (share ? 0.4 + 0.6 * share : 0.12)); // silence is flat
       pen.fillRect(left, height - tall, Math.max(0.5, wide > 4 ? wide - 1 : wide), tall);
     }
-    if (kinds[kind] === "silent") continue;
+    if (kinds[kind] === "silent" || kinds[kind] === "no-speech") continue;
     const left = edge(segments, first) * scale, right = edge(segments, end) * scale;
     const letter = pen.measureText(letters[kind]).width + 6, fits = right - left > letter;
     if (!fits || (kind >= PALETTE.length && kind < labels.length)) { // a pattern of dashes for each label

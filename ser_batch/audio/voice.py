@@ -1,0 +1,70 @@
+"""Speech in a window, as the voice detector hears it: steps of 64 ms, kept as the bits of an integer."""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_batch.audio.front_end import HOP, N_FRAMES, SAMPLE_RATE
+
+STEP_FRAMES = 4  # frames of 16 ms in a step, for each of which the detector gives a probability
+N_STEPS = N_FRAMES // STEP_FRAMES
+STEP_SECONDS = STEP_FRAMES * HOP / SAMPLE_RATE
+THRESHOLD = 0.5
+MIN_SPEECH_SECONDS = 0.2  # of a window that is given a label
+SILENT = -1  # in place of the bits of a window that the detector was not asked about
+
+
+def speech_bits(probabilities: NDArray[np.float32]) -> int:
+    """The steps that hold speech, bit `k` for step `k`, of the detector's probabilities float32 `[47]`."""
+    return sum(1 << k for k in np.flatnonzero(probabilities >= THRESHOLD).tolist())
+
+
+def speech_frames(bits: int, n_frames: int) -> int:
+    """How many of the first `n_frames` of a window, those before the padding, hold speech."""
+    whole, rest = divmod(n_frames, STEP_FRAMES)
+    full = STEP_FRAMES * (bits & (1 << whole) - 1).bit_count()
+    return full + rest * (bits >> whole & 1)
+
+
+def frames_wanted(min_speech: float, n_frames: int) -> int:
+    """How many frames of speech a window of `n_frames` must hold to be given a label, at least 1.
+
+    Args:
+        min_speech: in seconds. Of a window shorter than twice that, half has to be speech.
+        n_frames: that the window fills before the padding begins.
+    """
+    return max(1, min(round(min_speech * SAMPLE_RATE / HOP), n_frames // 2))
+
+
+def stretches(
+    sample_rate: int, starts: NDArray[np.int64], ends: NDArray[np.int64], bits: NDArray[np.int64]
+) -> list[tuple[float, float]]:
+    """Where speech is in a file: start and end of each stretch in seconds, sorted, apart from each other.
+
+    Where windows overlap, the one whose centre is nearest counts. A gap of one step does not end a stretch.
+
+    Args:
+        sample_rate: of the starts and ends, in Hz.
+        starts: int64 `[n]`, of the windows, in samples.
+        ends: int64 `[n]`.
+        bits: int64 `[n]`, as `speech_bits` gives them, or `SILENT`.
+    """
+    first, last = starts / sample_rate, ends / sample_rate
+    borders = (last[:-1] + first[1:]) / 2
+    low, high = np.concatenate([first[:1], borders]), np.concatenate([borders, last[-1:]])
+    begins = first[:, None] + np.arange(N_STEPS) * STEP_SECONDS
+    speech = np.maximum(bits, 0)[:, None] >> np.arange(N_STEPS) & 1
+    kept_begins = np.clip(begins, low[:, None], high[:, None])
+    kept_ends = np.clip(begins + STEP_SECONDS, low[:, None], high[:, None])
+    kept = (speech == 1) & (kept_ends > kept_begins)
+    return _joined(kept_begins[kept], kept_ends[kept])
+
+
+def _joined(begins: NDArray[np.float64], ends: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Neighbours as one, in whole microseconds."""
+    if not len(begins):
+        return []
+    apart = np.flatnonzero(begins[1:] - ends[:-1] > 1.5 * STEP_SECONDS) + 1
+    bounds = [0, *apart.tolist(), len(begins)]
+    return [(round(float(begins[a]), 6), round(float(ends[b - 1]), 6)) for a, b in pairwise(bounds)]
