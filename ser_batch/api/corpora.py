@@ -128,6 +128,7 @@ def train(
     from ser_batch.corpora.joining import join
     from ser_batch.corpora.mapping import read_mapping
     from ser_batch.engine.limits import default_jobs
+    from ser_batch.evaluation.several import titles_of
     from ser_batch.model.bundle import load_bundle
     from ser_batch.training.job import Job
     from ser_batch.training.options import HoldOut
@@ -149,6 +150,10 @@ def train(
     table, notes = join(tables, mapping, only_shared=True)
     if progress:
         _say(notes)
+    paths = list(listed(rooms))
+    measured = [_table(each, mapping, denoise, jobs, progress) for each in paths]
+    titles = titles_of((each.corpus, fspath(path)) for each, path in zip(measured, paths, strict=True))
+    others = [join([each], mapping, only_shared=False)[0] for each in measured]
     teacher = options.distillation.teacher
     job = Job(
         table,
@@ -162,7 +167,7 @@ def train(
         test_noises=test_noises,
         views=_views_beside(listed(corpora), table) if options.rooms.views else None,
         jobs=jobs or default_jobs(),
-        rooms=[each[:2] for each in _tables(list(listed(rooms)), mapping, denoise, jobs, progress)],
+        rooms=[*zip(titles, others, strict=True)],
         mapping=mapping,
         quiet=not progress,
         command=command,
@@ -212,17 +217,25 @@ def evaluate(
     Raises:
         SerBatchError: no corpus, no such model, or no label that both have.
     """
-    options: dict[str, Any] = {
-        "noise": noise,
-        "snr": snr,
-        "denoise": denoise,
-        "jobs": jobs,
-        "progress": progress,
-    }
-    evaluations = evaluate_all([corpus], model, labels=labels, where=where, held_out=held_out, **options)
-    (evaluation,) = evaluations.by_corpus.values()
+    from ser_batch.audio.noise import read_noise
+    from ser_batch.corpora.joining import join
+    from ser_batch.corpora.mapping import read_mapping
+    from ser_batch.evaluation.evaluate import evaluate_bundle, held_out_clips
+    from ser_batch.model.bundle import load_bundle
+
     if output is not None:
         require("evaluate with a folder for pictures", "explore")
+    bundle = load_bundle(model)
+    noises = [read_noise(fspath(each)) for each in listed(noise)]
+    mapping = bundle.mapping if labels is None else read_mapping(labels)
+    table = _table(corpus, mapping, denoise or bundle.denoise, jobs, progress)
+    table, notes = join([table], mapping, only_shared=False)
+    if held_out:
+        table = held_out_clips(bundle, table)
+    for column, value in (where or {}).items():
+        table = table.where(column, value)
+    evaluation = evaluate_bundle(bundle, table, tuple(notes), noises, snr, quiet=not progress)
+    if output is not None:
         evaluation.save(output)
     return evaluation
 
@@ -231,69 +244,29 @@ def evaluate_all(
     corpora: Sequence[PathLike],
     model: PathLike = "crema-d",
     output: PathLike | None = None,
-    *,
-    labels: PathLike | Mapping[str, str] | None = None,
-    where: Mapping[str, str] | None = None,
-    held_out: bool = False,
-    noise: PathLike | Sequence[PathLike] = (),
-    snr: Sequence[float] = (20, 10, 5, 0),
-    denoise: str | None = None,
-    jobs: int | None = None,
-    progress: bool = False,
+    **options: Any,
 ) -> "Evaluations":
     """Measure a model on several corpora, one by one; what `ser-batch evaluate` does with more than one.
 
     Args:
         corpora: each as for `features`.
-        model: as for `evaluate`, and so are all that are not here.
+        model: as for `evaluate`.
         output: folder for corpora.csv, corpora.png and a folder for each corpus.
-        labels: as for `evaluate`.
-        where: as for `evaluate`.
-        held_out: as for `evaluate`.
-        noise: as for `evaluate`.
-        snr: as for `evaluate`.
-        denoise: as for `evaluate`.
-        jobs: as for `evaluate`.
-        progress: as for `evaluate`.
+        options: as for `evaluate`.
 
     Raises:
         SerBatchError: as for `evaluate`.
     """
+    from ser_batch.evaluation.several import Evaluations, titles_of
+
     if output is not None:
         require("evaluate with a folder for pictures", "explore")
-    from ser_batch.audio.noise import read_noise
-    from ser_batch.corpora.mapping import read_mapping
-    from ser_batch.evaluation.evaluate import evaluate_bundle, held_out_clips
-    from ser_batch.evaluation.several import Evaluations
-    from ser_batch.model.bundle import load_bundle
-
-    bundle = load_bundle(model)
-    noises = [read_noise(fspath(each)) for each in listed(noise)]
-    mapping = bundle.mapping if labels is None else read_mapping(labels)
-    by_corpus = {}
-    for title, table, notes in _tables(corpora, mapping, denoise or bundle.denoise, jobs, progress):
-        if held_out:
-            table = held_out_clips(bundle, table)
-        for column, value in (where or {}).items():
-            table = table.where(column, value)
-        by_corpus[title] = evaluate_bundle(bundle, table, tuple(notes), noises, snr, quiet=not progress)
-    evaluations = Evaluations(by_corpus)
+    each = [evaluate(corpus, model, **options) for corpus in corpora]
+    titles = titles_of((one.corpus, fspath(path)) for one, path in zip(each, corpora, strict=True))
+    evaluations = Evaluations(dict(zip(titles, each, strict=True)))
     if output is not None:
         evaluations.save(output)
     return evaluations
-
-
-def _tables(
-    corpora: Sequence[PathLike], mapping: Mapping[str, str], denoise: str, jobs: int | None, progress: bool
-) -> list[tuple[str, "FeatureTable", list[str]]]:
-    """Title, table and notes of each of several corpora, with labels mapped."""
-    from ser_batch.corpora.joining import join
-    from ser_batch.evaluation.several import titles_of
-
-    tables = [_table(corpus, mapping, denoise, jobs, progress) for corpus in corpora]
-    titles = titles_of((table.corpus, fspath(path)) for table, path in zip(tables, corpora, strict=True))
-    joined = (join([table], mapping, only_shared=False) for table in tables)
-    return [(title, *each) for title, each in zip(titles, joined, strict=True)]
 
 
 def _table(

@@ -40,6 +40,7 @@ class Evaluation:
         attributes: columns to group the clips by.
         notes: reasons why the figures may mislead.
         speakers: of the clips.
+        corpus: name of the corpus.
         under_noise: by noise and by signal-to-noise ratio in dB, the figures of the same clips with that noise.
     """
 
@@ -51,6 +52,7 @@ class Evaluation:
     attributes: dict[str, list[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     speakers: list[str] = field(default_factory=list)
+    corpus: str = ""
     under_noise: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
     @cached_property
@@ -228,6 +230,7 @@ def evaluate(
         table.attributes,
         notes,
         table.speakers,
+        table.corpus,
     )
     under_noise = {
         noise.source: {

@@ -67,6 +67,7 @@ def cross_validate(job: Job, out: Path) -> CrossValidation:
         figures["temperature"],
         table.attributes,
         speakers=table.speakers,
+        corpus=table.corpus,
     )
     return CrossValidation(figures, together)
 
