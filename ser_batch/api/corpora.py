@@ -275,8 +275,7 @@ def _table(
     """The feature table of a corpus, with the paths of its audio where it is not a stored table."""
     if denoise == "noisereduce":
         require("denoise noisereduce", "noisereduce")
-    from tqdm.auto import tqdm
-
+    from ser_batch.api.progress import clip_bar
     from ser_batch.corpora.feature_table import FeatureTable
     from ser_batch.corpora.read import read_corpus
     from ser_batch.engine.limits import default_jobs
@@ -285,11 +284,8 @@ def _table(
     if Path(corpus).suffix == ".npz":
         return FeatureTable.load(Path(corpus))
 
-    def bar(results: Any, total: int) -> Any:
-        return tqdm(results, desc="features", total=total, unit="clip", disable=None if progress else True)
-
     found = read_corpus(corpus, mapping)
-    table, failed = extract_table(found, denoise, jobs or default_jobs(), bar)
+    table, failed = extract_table(found, denoise, jobs or default_jobs(), clip_bar("features", progress))
     if progress:
         _say(f"left out: {path}: {reason}" for path, reason in [*found.skipped, *failed])
         _say(f"{fspath(corpus)}: {note}" for note in found.notes)

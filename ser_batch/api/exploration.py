@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ser_batch.api.paths import PathLike
 from ser_batch.extras import require
@@ -37,8 +36,7 @@ def explore(
         SerBatchError: no corpus, no recognisable label, or a folder that cannot be written.
     """
     require("explore", "explore")
-    from tqdm.auto import tqdm
-
+    from ser_batch.api.progress import clip_bar
     from ser_batch.audio import quality
     from ser_batch.corpora.feature_table import FeatureTable
     from ser_batch.corpora.joining import join
@@ -59,8 +57,5 @@ def explore(
     paths = [clip.path for clip in found.clips]
     measure = quality.measure if check else quality.from_header
 
-    def bar(results: Any, total: int) -> Any:
-        return tqdm(results, desc="clips", total=total, unit="clip", disable=None if progress else True)
-
-    qualities = map_files(paths, measure, jobs or default_jobs(), bar)
+    qualities = map_files(paths, measure, jobs or default_jobs(), clip_bar("clips", progress))
     return write_page(ClipTable(found, qualities), Path(output), seed)

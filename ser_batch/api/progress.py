@@ -1,10 +1,19 @@
 """Progress of the Python API: a tqdm bar and Python warnings."""
 
 import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ser_batch.engine.result import Annotation, Failure
 from ser_batch.inputs.sources import Source
 from ser_batch.runs.progress import Progress, ProgressEstimate, Work
+
+
+def clip_bar(title: str, shown: bool) -> Callable[[Iterator[Any], int], Any]:
+    """A function that shows a bar of clips on stderr while it passes results on."""
+    from tqdm.auto import tqdm
+
+    return lambda results, total: tqdm(results, title, total, unit="clip", disable=None if shown else True)
 
 
 class Bar(Progress):

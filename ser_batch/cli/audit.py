@@ -59,6 +59,4 @@ def command(
         click.echo(f"{answers}: {left} recordings left" if left else answers)
         return
     page = audit(folder, output, n=n, level=level, seed=seed, names=show_names)
-    click.echo(page)
-    if open_it:
-        click.launch(str(page))
+    shared.show_page(page, open_it)

@@ -30,6 +30,4 @@ def command(corpus: str, output: Path, quiet: bool, open_it: bool, **options: An
     import ser_batch
 
     page = ser_batch.explore(corpus, output, progress=not quiet, **options)
-    click.echo(page)
-    if open_it:
-        click.launch(str(page))
+    shared.show_page(page, open_it)

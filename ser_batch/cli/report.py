@@ -45,6 +45,4 @@ def command(folder: Path, output: Path | None, audio: str | None, embed: int, op
         for message in unreadable:
             click.echo(f"Warning: {message}", err=True)
     page = write_report(folder, output, audio, sounds)
-    click.echo(page)
-    if open_it:
-        click.launch(str(page))
+    shared.show_page(page, open_it)

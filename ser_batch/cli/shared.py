@@ -38,6 +38,15 @@ log_json = click.option(
     callback=lambda ctx, param, value: ctx.meta.setdefault(LOG_JSON, value),
     help="Write events to stderr, one JSON object for each line.",
 )
+
+
+def show_page(page: Path, open_it: bool) -> None:
+    """Print the path of a page, and open it in the browser (`open_page`)."""
+    click.echo(page)
+    if open_it:
+        click.launch(str(page))
+
+
 open_page = click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
 labels = click.option(
     "--labels",
