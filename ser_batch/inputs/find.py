@@ -32,7 +32,8 @@ def find(
 
     A named file is taken whatever its suffix. A directory is searched recursively, through links, and no
     directory twice; its files with one of `AUDIO_SUFFIXES` or `EXTRA_SUFFIXES`, in upper or lower case, come
-    in the order of their relative paths. A path that cannot be read is yielded as `Unreadable`, never raised.
+    in the order of their relative paths. AppleDouble files of macOS are passed over, named or not. A path that
+    cannot be read is yielded as `Unreadable`, never raised.
     URLs (see `ser_batch.inputs.remote`) are checked some hundreds at a time.
 
     Args:
@@ -107,6 +108,8 @@ class _Search:
             )
         elif not stat.S_ISREG(status.st_mode):
             yield from self.report(_not_a_file(path))
+        elif _is_apple_double(file, os.path.basename(file)):
+            self.passed_over[APPLE_DOUBLE] += 1
         elif self.wanted(os.path.basename(file)) and self.is_new(path):
             yield Source(path, status.st_size, status.st_mtime_ns)
 

@@ -19,16 +19,22 @@ from ser_batch.stretches import Stretch
 
 # Names of the columns of tables, and the names that other programs give them, the preferred one first.
 COLUMNS = {
-    "file": ("file", "path", "audio_filepath", "filepath", "file_path", "filename", "audio_path"),
+    "file": (
+        *("file", "path", "audio_filepath", "filepath", "file_path", "filename", "file_name"),
+        *("audio_path", "audio_file", "audio", "wav_path", "wav_file", "wav_filename", "wav"),
+    ),
     "label": ("label", "emotion"),
     "start": ("start", "begin", "onset", "start_time", "begin_time", "begin time - ss.msec", "offset"),
     "end": ("end", "stop", "end_time", "stop_time", "end time - ss.msec", "offset"),
     "duration": ("duration",),
-    "speaker": ("speaker", "speaker_id", "speakerid", "spk", "spk_id", "actor", "actor_id", "actorid"),
+    "speaker": (
+        *("speaker", "speaker_id", "speakerid", "spk", "spk_id", "spkid", "actor", "actor_id", "actorid"),
+        *("subject", "subject_id", "participant", "participant_id", "client_id"),
+    ),
 }
 TIMES = ("start", "end", "duration")
 LONGEST_LINE = 1 << 20  # characters; binary data may have no line ends
-BINARY = "binary data, not a list of paths: give audio files as arguments"
+BINARY = "binary data, or UTF-16 without a byte-order mark: give audio files as arguments, or save the list as UTF-8"
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 Row = dict[str, Any]
@@ -198,7 +204,10 @@ def _csv_rows(
     path: str, lines: Iterator[tuple[int, str]], needed: Sequence[str], manifest: bool
 ) -> Iterator[tuple[int, Row]]:
     number, first = next(lines)
-    separator = _separator(path, first, needed)
+    stated = re.fullmatch(r'"?sep=(.)"?\s*', first)  # Excel's first line
+    if stated:
+        number, first = next(lines, (number, ""))
+    separator = stated[1] if stated else _separator(path, first, needed)
     # a blank after each separator of the header is no part of the cells below either
     blanks = f"{separator} " in first
     texts = (text for _, text in chain([(number, first)], lines))

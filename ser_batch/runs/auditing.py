@@ -17,6 +17,7 @@ from ser_batch.output.audit.page import Item
 from ser_batch.output.names import harmless_path, in_utf8
 from ser_batch.runs.finished import FinishedRun, absolute_name
 from ser_batch.runs.rows import rows
+from ser_batch.stretches import split
 
 LEVELS = ("files", "segments")
 WHOLE_FILES = 10  # segments a file, on average: with more of them segments are listened to
@@ -58,7 +59,8 @@ def units(run: FinishedRun, level: str) -> Iterator[Unit]:
         file, segments = rows(path, outcome, run.labels)
         name = table_name(run, path)
         if level == "files":
-            found = [(0.0, file.duration, file.emotion)]
+            start = file.start or 0.0
+            found = [(start, start + file.duration, file.emotion)]
         else:
             found = [(segment.start, segment.end, segment.emotion) for segment in segments]
         for start, end, emotion in found:
@@ -112,7 +114,7 @@ def draw_items(run: FinishedRun, n: int, level: str, seed: int) -> list[Item]:
 
 
 def _item(run: FinishedRun, unit: Unit, probability: float, level: str, spool: Spool) -> Item:
-    path = absolute_name(run.root)(unit.path)
+    path = split(absolute_name(run.root)(unit.path)).path  # the times of a unit are those within the file
     try:
         if is_url(path):
             with spool.local(path, lambda: None) as copy:

@@ -13,6 +13,7 @@ from ser_batch.engine.job import Options, Settings
 from ser_batch.engine.limits import default_jobs
 from ser_batch.engine.result import Failure
 from ser_batch.errors import SerBatchError
+from ser_batch.inputs.passed_over import summary_line
 from ser_batch.inputs.url import redacted
 from ser_batch.runs import run_json
 from ser_batch.runs.adapting import adapted_results, calibration_in_use, read_calibration
@@ -101,7 +102,8 @@ def find_inputs(paths: Iterable[str], options: Options, output: OutputFolder | N
     plan = Plan(paths, options.include, options.exclude, shard and shard.holds, options.root)
     if not plan.n_found:
         where = plan.root or "an empty list"
-        raise SerBatchError(f"no audio files in {where}: check the path, --include and --exclude")
+        other = f" ({summary_line(plan.passed_over)})" if plan.passed_over else ""
+        raise SerBatchError(f"no audio files in {where}{other}: check the path, --include and --exclude")
     return plan
 
 

@@ -153,8 +153,10 @@ def test_apple_double_files_are_passed_over_by_their_content(tmp_path: Path) -> 
     found = list(find([tmp_path], passed_over=counts))
     assert [os.path.basename(item.path) for item in found] == ["._b.wav", "._pipe.wav", "a.wav"]
     assert summary_line(counts) == "3 files passed over: ._* of macOS (3)"
-    (named,) = find([tmp_path / "._e.wav"])
-    assert isinstance(named, Source)
+    counts.clear()
+    named = list(find([tmp_path / "._e.wav", tmp_path / "._b.wav"], passed_over=counts))
+    assert [os.path.basename(item.path) for item in named] == ["._b.wav"]
+    assert counts.total() == 1
 
 
 def test_links_to_directories_are_followed_and_loops_end(tmp_path: Path) -> None:

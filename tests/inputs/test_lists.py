@@ -74,6 +74,7 @@ def test_a_list_is_read_line_by_line() -> None:
         "file;label\na.wav;sad\nb.wav;happy\n",
         "id\tpath\n1\ta.wav\n2\tb.wav\n",
         "a.wav;sad\nb.wav;happy\n",
+        "sep=;\nlabel;filename\nsad;a.wav\nhappy;b.wav\n",
         "\nid, file\n1, a.wav\n2, b.wav\n",
         'label, file\n"x, y", "a.wav"\nz, b.wav\n',
         '{"audio_filepath": "a.wav", "duration": 2.0}\n{"audio_filepath": "b.wav", "duration": 1}\n',
