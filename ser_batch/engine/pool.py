@@ -19,10 +19,11 @@ from ser_batch.inputs.url import is_url
 
 CHUNK_FILES = 16
 CHUNK_BYTES = 4_000_000
-FEW_FILES = 12  # in a worker's queue: it gets another chunk; enough for more than `READ_SECONDS`
+FEW_FILES = 16  # a worker with fewer files in its queue gets another chunk
 START_SECONDS = 120.0  # to load the network, from the slowest file system
 STARTS = 3  # failed starts in a row that each worker may have, after one has started
-READ_SECONDS = 0.02  # between two times that the parent wakes up to read results: a wake-up takes 0.2 ms
+READ_SECONDS = 0.03  # between two readings of results while all queues are long: to wake up takes 0.2 ms
+READ_FILES = 12  # in a long queue; they take a worker about `READ_SECONDS` at least
 PROGRESS_SECONDS = 0.2  # between two progress messages of a worker
 SECONDS_A_MEGABYTE = 0.5  # beside the timeout: some decoders read a whole file before they give any audio
 MEMORY_LIMIT = 1 << 30  # bytes, beside the loaded model; a file takes some 50 MB, whatever its length
@@ -131,12 +132,13 @@ class Pool:
     def _ready(self) -> list[tuple[int, bool]]:
         """Index of each worker that has sent something or has died (True), or has run out of time (False).
 
-        Waits at most 0.2 s; messages collect in the pipes for up to `READ_SECONDS`.
+        Waits at most 0.2 s; while all queues are long, messages collect in the pipes for `READ_SECONDS`.
         """
         pipes = [worker.pipe for worker in self._workers]
         readable = wait(pipes, 0)
         if not readable:
-            time.sleep(max(0.0, self._woke + READ_SECONDS - time.monotonic()))
+            if all(len(worker.files) >= READ_FILES for worker in self._workers):
+                time.sleep(max(0.0, self._woke + READ_SECONDS - time.monotonic()))
             deadline = min(worker.deadline for worker in self._workers)
             readable = wait(pipes, min(0.2, max(0.0, deadline - time.monotonic())))
             self._woke = time.monotonic()
