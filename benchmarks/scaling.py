@@ -76,7 +76,9 @@ def one_driver(costs: dict[str, dict[str, float]], windows: int) -> str:
     """How much a single driver can feed."""
     what = f"a file of {windows} windows"
     driver, worker = costs[f"driver, {what}, 2 workers"]["CPU"], costs[f"worker, {what}"]["CPU"]
-    return f"One driver takes {1 / driver:,.0f} results per second, the output of {worker / driver:,.0f} cores."
+    return (
+        f"One driver takes {1 / driver:,.0f} results per second, the output of {worker / driver:,.0f} cores."
+    )
 
 
 def duration(seconds: float) -> str:
