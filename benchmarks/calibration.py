@@ -6,7 +6,7 @@ Each corpus is annotated once with each bundled model; everything else is comput
 archive is 2,000 recordings drawn, with repetition, from a corpus: all emotions equally often, or 60 % neutral. What is
 labelled is drawn as `ser-batch audit` does; accuracy, UAR and ECE are those of the clips that were not labelled.
 
-Tables: `gain` (by number of labels), `corpora` (40 labels), `audits` (how often intervals cover the truth), `groups`
+Tables: `gain` (by number of labels, and of each corpus), `audits` (how often intervals cover the truth), `groups`
 (how large a group must be to be adapted) and `rounding` (offsets from stored probabilities against those from logits).
 """
 
@@ -28,6 +28,7 @@ Ints = NDArray[np.int64]
 ARCHIVES = ("balanced", "60 % neutral")
 SIZE = 2_000
 LABELS = (30, 40, 60, 120)
+TABLES = ("rounding", "groups", "gain", "audits")
 
 
 @dataclass
@@ -307,6 +308,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["crema-d", "crema-d-large"])
     parser.add_argument("--repetitions", type=int, default=20, help="archives of each kind")
     parser.add_argument("--audits", type=int, default=200)
+    parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
     chosen = parser.parse_args()
     kept: dict[str, Any] = {}
     for model in chosen.models:
@@ -316,23 +318,27 @@ def main() -> None:
             print(f"### {model}: {title}\n\n{text}\n", flush=True)
             kept[f"{model}: {title}"] = data
 
-        exact = rounding(corpora)
-        show("rounding", table(["", ""], [[name, f"{value:.4f}"] for name, value in exact.items()]), exact)
-        small = {n: groups(corpora, n, 3 * chosen.repetitions) for n in (10, 20, 30, 60, 120)}
-        cells = [[n, f"{100 * gain:+.1f}", f"{lost:.0%}"] for n, (gain, lost) in small.items()]
-        show("groups", table(["segments", "points gained", "groups that lose"], cells), small)
-        rows = gains(corpora, chosen.repetitions)
-        show("gain: accuracy / UAR / ECE", gain_table(rows), rows)
-        show("corpora: accuracy with 40 labels", corpus_table(rows, 40), None)
-        cover = {archive: audits(corpora, archive, 60, chosen.audits) for archive in ARCHIVES}
-        cells = [
-            [name, *(f"{cover[archive][name]:.2f}" for archive in ARCHIVES)] for name in cover[ARCHIVES[0]]
-        ]
-        show(
-            f"audits: intervals of {chosen.audits} audits of 60 that cover the truth",
-            table(["", *ARCHIVES], cells),
-            cover,
-        )
+        if "rounding" in chosen.tables:
+            exact = rounding(corpora)
+            show(
+                "rounding", table(["", ""], [[name, f"{value:.4f}"] for name, value in exact.items()]), exact
+            )
+        if "groups" in chosen.tables:
+            small = {n: groups(corpora, n, 3 * chosen.repetitions) for n in (10, 20, 30, 60, 120)}
+            cells = [[n, f"{100 * gain:+.1f}", f"{lost:.0%}"] for n, (gain, lost) in small.items()]
+            show("groups", table(["segments", "points gained", "groups that lose"], cells), small)
+        if "gain" in chosen.tables:
+            rows = gains(corpora, chosen.repetitions)
+            show("gain: accuracy / UAR / ECE", gain_table(rows), rows)
+            show("gain: accuracy of each corpus with 40 labels", corpus_table(rows, 40), None)
+        if "audits" in chosen.tables:
+            cover = {archive: audits(corpora, archive, 60, chosen.audits) for archive in ARCHIVES}
+            cells = [
+                [name, *(f"{cover[archive][name]:.2f}" for archive in ARCHIVES)]
+                for name in cover[ARCHIVES[0]]
+            ]
+            title = f"audits: how many of {chosen.audits} intervals, from 60 labels each, cover the truth"
+            show(title, table(["", *ARCHIVES], cells), cover)
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "calibration.json").write_text(json.dumps(kept, indent=2))
 

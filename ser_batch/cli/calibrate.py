@@ -18,7 +18,7 @@ WORTH = (
         "slight: the labels are better than chance, and no more is sure: label more recordings, or do not use them",
     ),
 )
-NOTHING = "not shown to be better than chance: do not use the labels, or label more recordings"
+NOTHING = "The labels are not shown to be better than chance: do not use them, or label more recordings."
 
 
 @click.command(epilog="Example: ser-batch calibrate annotations audit.csv")
@@ -53,12 +53,12 @@ def command(
 
     if undo_it:
         if labels:
-            ctx.fail("--undo takes no LABELS.csv.")
+            ctx.fail("--undo: it takes no answers: leave LABELS.csv out.")
         uncalibrate(folder)
         click.echo(f"{folder}: not calibrated any more")
         return
     if not labels:
-        ctx.fail("Name at least one LABELS.csv.")
+        ctx.fail("LABELS.csv: missing: name at least one file of answers.")
     for line in _lines(calibrate(folder, labels, output)):
         click.echo(line)
     click.echo(
@@ -85,7 +85,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
         lines.append(f"kappa between listeners: {_text(document['between_listeners'])}")
     lines += ["", f"{'share of':<10}{'predicted':<12}{'estimated':<20}recall calibrated"]
     for label, share in document["shares"].items():
-        recall = _text(after["confusion"][label][label]) if label in document["labels"] else ""
+        recall = _text(after["confusion"][label][label]) if label != "other" and share["estimated"][0] else ""
         lines.append(
             f"{label:<10}{share['predicted']:<12.2f}{_text(share['estimated']):<20}{recall}".rstrip()
         )
@@ -102,11 +102,11 @@ def _worth(document: dict[str, Any]) -> str:
     """What the labels are worth, in a sentence."""
     share, label = max((each["estimated"][0], label) for label, each in document["shares"].items())
     low = document["after"]["kappa"][1]
-    words = next((words for least, words in WORTH if low > least), NOTHING)
+    words = next((f"Agreement beyond chance is {words}." for least, words in WORTH if low > least), NOTHING)
     accuracy = document["after"]["accuracy"][0]
     return (
         f"Right in about {accuracy:.0%} of the {document['level']}; `{label}` for all of them would be right in about "
-        f"{share:.0%}. Agreement beyond chance is {words}."
+        f"{share:.0%}. {words}"
     )
 
 

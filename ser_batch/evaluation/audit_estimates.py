@@ -17,6 +17,7 @@ Ints = NDArray[np.int64]
 
 DRAWS = 2_000
 PRIOR = 2.0  # items that the prior of a stratum counts as
+SMOOTHING = 0.3  # added to each cell of the table that the prior is made from
 LEVEL = (0.025, 0.975)
 
 
@@ -76,7 +77,7 @@ class Sample:
         """Tables `[DRAWS, rows, columns]` of the archive with what nobody listened to filled in at random."""
         random = np.random.default_rng(len(cells))
         shape = cells.shape[1:]
-        pooled = cells.sum(axis=0) + 1
+        pooled = cells.sum(axis=0) + SMOOTHING
         of_column = pooled / pooled.sum(axis=0)  # share of each row in a column, over all strata
         tables = np.zeros((DRAWS, *shape))
         for number, (size, count) in enumerate(zip(self._sizes, self._counts, strict=True)):
