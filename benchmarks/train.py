@@ -78,10 +78,7 @@ def training(clips: FeatureTable, epochs: int, checkpoint: Path) -> dict[str, li
         np.arange(len(clips)),
         soft_targets(clips, labels, options.votes, options.label_smoothing),
         balanced_weights(classes, len(labels)),
-        options.batch_size,
-        options.augment,
-        options.augmentation,
-        seed=0,
+        options,
     )
     model = for_training(build(options, len(labels), frames=None))
     history, _ = loop.run(model, batches, None, options, 0, checkpoint, {}, quiet=True)

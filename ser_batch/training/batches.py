@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.audio import augment_spectrogram, augment_waveform, features, front_end
-from ser_batch.audio.augment_spectrogram import Strengths, blend, mixup_partners
+from ser_batch.audio.augment_spectrogram import blend, mixup_partners
 from ser_batch.audio.windows import load
 from ser_batch.corpora.feature_table import FeatureTable
-from ser_batch.training.options import TIME_STRIDE
+from ser_batch.training.options import TIME_STRIDE, TrainOptions
 from ser_batch.training.teacher import Teacher
 from ser_batch.training.views import Views
 
@@ -43,32 +43,27 @@ class Batches:
         rows: indexes of the training clips.
         targets: `[clips of the table, n_classes]`, hard or soft.
         class_weights: `[n_classes]`, the weight of a clip of each class.
-        size: clips in a batch; an epoch leaves out the rest that does not fill a batch.
-        augment: one of `ser_batch.training.options.AUGMENTATIONS`; `waveform` needs the table's audio files.
-        strengths: of the spectrogram augmentation.
+        options: of the training stage; the augmentation `waveform` needs the table's audio files.
         seed: with an epoch's number it gives that epoch's batches, so that a resumed run sees the same ones.
-        features: input of the network, one of `ser_batch.audio.front_end.FEATURES`.
         teacher: for distillation; its rows are the table's.
         noise: mel power of recorded noise, `[windows, 188, 128]`, that `spectrogram` adds.
         views: of the clips in other rooms.
-        view_share: share of the clips that are replaced by one of their views.
-        mixup_in_network: leave mixup to the network, whose inputs are then also the clips' shares and partners.
     """
 
     table: FeatureTable
     rows: Ints
     targets: Array
     class_weights: Array
-    size: int
-    augment: str
-    strengths: Strengths
-    seed: int
-    features: str = "mfcc"
+    options: TrainOptions
+    seed: int = 0
     teacher: Teacher | None = None
     noise: Array | None = None
-    mixup_in_network: bool = False
     views: Views | None = None
-    view_share: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Clips in a batch; an epoch leaves out the rest that does not fill a batch."""
+        return min(self.options.batch_size, len(self.rows))
 
     def __len__(self) -> int:
         return max(1, len(self.rows) // self.size)
@@ -91,9 +86,9 @@ class Batches:
     def _batch(self, rows: Ints, rng: np.random.Generator) -> Batch:
         bands, frames, replaced = self._clips(rows, rng)
         positions = np.broadcast_to(np.arange(front_end.N_FRAMES, dtype=np.float32), bands.shape[:2])
-        if self.augment == "spectrogram":
+        if self.options.augment == "spectrogram":
             bands, frames, positions = augment_spectrogram.augment(
-                bands, frames, rng, self.strengths, self.noise
+                bands, frames, rng, self.options.augmentation, self.noise
             )
         targets = {"logits": self.targets[rows]}
         weights = {}
@@ -107,26 +102,26 @@ class Batches:
             active &= ~replaced[:, None]
             weights = {"frames": active.astype(np.float32), "clip": np.ones(len(rows), np.float32)}
         pairs: list[Any] = []
-        if self.augment == "spectrogram" and self.strengths.mixup:
-            share, other = mixup_partners(len(rows), rng, self.strengths.mixup)
+        if self.options.augment == "spectrogram" and self.options.augmentation.mixup:
+            share, other = mixup_partners(len(rows), rng, self.options.augmentation.mixup)
             targets = dict(zip(targets, blend([*targets.values()], share, other), strict=True))
-            if self.mixup_in_network:
+            if self.options.mixup_behind_encoder:
                 pairs = [share[:, None, None], other]
             else:
                 (bands,) = blend([bands], share, other)
         weights["logits"] = targets["logits"] @ self.class_weights
-        return Batch([features.network_input(bands, self.features), *pairs], targets, weights)
+        return Batch([features.network_input(bands, self.options.features), *pairs], targets, weights)
 
     def _clips(self, rows: Ints, rng: np.random.Generator) -> tuple[Array, Ints, NDArray[np.bool_]]:
         """Log-mel of some clips, their numbers of frames, and which of them are replaced by a view."""
         frames, replaced = self.table.frames[rows], np.zeros(len(rows), bool)
-        if self.augment == "waveform":
+        if self.options.augment == "waveform":
             files = [load(self.table.paths[row], front_end.WINDOW_SECONDS) for row in rows]
             clips = [augment_waveform.augment(samples, rng)[: front_end.WINDOW_SAMPLES] for samples in files]
             return np.stack([features.log_mel(clip, self.table.denoise) for clip in clips]), frames, replaced
         levels = self.table.levels[rows]
         if self.views:
-            replaced = rng.random(len(rows)) < self.view_share
+            replaced = rng.random(len(rows)) < self.options.rooms.share
             levels[replaced], frames[replaced] = self.views.draw(rows[replaced], rng)
         return features.from_levels(levels), frames, replaced
 

@@ -232,16 +232,11 @@ def _batches(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Batche
         rows,
         _targets(job, options, rows),
         _class_weights(job, options, rows),
-        min(options.batch_size, len(rows)),
-        options.augment,
-        options.augmentation,
+        options,
         job.seed,
-        options.features,
         job.teacher,
         job.noise.power if job.noise else None,
-        options.mixup_behind_encoder,
         job.views,
-        options.rooms.share,
     )
 
 

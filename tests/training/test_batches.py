@@ -7,7 +7,9 @@ import soundfile
 from ser_batch.audio import features, front_end
 from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.training.batches import Batches, balanced_weights, soft_targets
+from ser_batch.training.options import TrainOptions
 
+PLAIN = TrainOptions(batch_size=10, augment="none")
 LABELS = ["angry", "neutral", "sad"]
 
 
@@ -15,7 +17,11 @@ LABELS = ["angry", "neutral", "sad"]
 def plain(table):
     rows = np.arange(0, len(table), 2)
     targets = soft_targets(table, LABELS, 0, 0)
-    return Batches(table, rows, targets, np.ones(3, np.float32), 10, "none", Strengths(), seed=1)
+    return Batches(table, rows, targets, np.ones(3, np.float32), PLAIN, seed=1)
+
+
+def changed(batches, **options):
+    return replace(batches, options=replace(batches.options, **options))
 
 
 def test_without_augmentation_batches_are_the_table(plain, table):
@@ -27,19 +33,19 @@ def test_without_augmentation_batches_are_the_table(plain, table):
 
 
 def test_a_network_that_takes_log_mel_gets_it(plain):
-    of_mfcc, of_log_mel = (next(replace(plain, features=kind).epoch(0)) for kind in ("mfcc", "logmel"))
+    of_mfcc, of_log_mel = (next(changed(plain, features=kind).epoch(0)) for kind in ("mfcc", "logmel"))
     np.testing.assert_array_equal(of_mfcc.inputs[0], features.rotate(of_log_mel.inputs[0]))
 
 
 def test_an_epoch_is_the_same_each_time_and_unlike_the_next(plain):
-    augmented = replace(plain, augment="spectrogram", strengths=Strengths(crops=()))
+    augmented = changed(plain, augment="spectrogram", augmentation=Strengths(crops=()))
     first, again, other = ([batch.inputs[0] for batch in augmented.epoch(n)] for n in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert (np.array(first) != np.array(other)).any()
 
 
 def test_augmented_clips_differ_from_the_table_and_mix_targets(plain, table):
-    augmented = replace(plain, augment="spectrogram", strengths=Strengths(crops=(), mixup=0.4))
+    augmented = changed(plain, augment="spectrogram", augmentation=Strengths(crops=(), mixup=0.4))
     batch = next(iter(augmented.epoch(0)))
     clips = {clip.tobytes() for clip in features.rotate(table.log_mel())}
     assert not any(clip.tobytes() in clips for clip in batch.inputs[0])
@@ -49,13 +55,13 @@ def test_augmented_clips_differ_from_the_table_and_mix_targets(plain, table):
 
 def test_clips_that_the_network_is_to_mix_stay_apart_and_their_targets_do_not(plain):
     strengths = Strengths(crops=(), mixup=0.4)
-    in_network = replace(plain, augment="spectrogram", strengths=strengths, features="logmel")
-    in_network = replace(in_network, mixup_in_network=True)
+    of_cnn = changed(plain, augment="spectrogram", augmentation=strengths, features="logmel")
+    in_network = changed(of_cnn, network="whisper")
     clips, share, other = (batch := next(iter(in_network.epoch(0)))).inputs
     assert clips.shape[1:] == (front_end.N_FRAMES, front_end.N_MELS)
     assert share.shape == (len(clips), 1, 1)
     assert sorted(other) == list(range(len(clips)))
-    mixed = next(iter(replace(in_network, mixup_in_network=False).epoch(0)))
+    mixed = next(iter(of_cnn.epoch(0)))
     np.testing.assert_array_equal(batch.targets["logits"], mixed.targets["logits"])
     np.testing.assert_allclose(mixed.inputs[0], share * clips + (1 - share) * clips[other], rtol=1e-5)
 
@@ -66,18 +72,14 @@ def test_waveform_augmentation_works_on_audio_of_training_clips_only(plain, tmp_
     for row in plain.rows[:3]:
         soundfile.write(paths[row], np.random.default_rng(row).normal(0, 0.1, 30_000 + row), 16_000)
     with_audio = replace(plain.table, paths=paths)
-    batches = replace(plain, table=with_audio, augment="waveform", size=3, rows=plain.rows[:3])
+    batches = changed(replace(plain, table=with_audio, rows=plain.rows[:3]), augment="waveform")
     batch = next(iter(batches.epoch(0)))
     assert batch.inputs[0].shape == (3, front_end.N_FRAMES, front_end.N_MELS)
 
 
 def test_weights_follow_mixed_targets(plain):
-    weighted = replace(
-        plain,
-        class_weights=np.array([1, 2, 3], "f"),
-        augment="spectrogram",
-        strengths=Strengths(mixup=0.4),
-    )
+    weighted = replace(plain, class_weights=np.array([1, 2, 3], "f"))
+    weighted = changed(weighted, augment="spectrogram", augmentation=Strengths(mixup=0.4))
     batch = next(iter(weighted.epoch(0)))
     np.testing.assert_allclose(batch.weights["logits"], batch.targets["logits"] @ [1, 2, 3], rtol=1e-5)
 

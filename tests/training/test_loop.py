@@ -21,10 +21,7 @@ def train(table, quick, tmp_path):
         np.arange(64),
         soft_targets(table, ["angry", "neutral", "sad"], 0, 0.05),
         np.ones(3, np.float32),
-        16,
-        "spectrogram",
-        Strengths(crops=(96,)),
-        seed=0,
+        replace(quick, batch_size=16, augmentation=Strengths(crops=(96,))),
     )
 
     def run(validate, folder="checkpoints", identity=IDENTITY, **changes):

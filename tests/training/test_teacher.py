@@ -44,7 +44,7 @@ def test_batches_ask_it_about_where_the_augmented_frames_come_from(teacher, tabl
         band_masks=0,
     )
     batches = Batches(
-        table, rows, targets, np.ones(3, np.float32), 32, "spectrogram", still, 0, teacher=teacher
+        table, rows, targets, np.ones(3, np.float32), TrainOptions(augmentation=still), teacher=teacher
     )
     (batch,) = batches.epoch(0)
     assert batch.targets["frames"].shape == (32, 47, 4)
@@ -55,7 +55,7 @@ def test_batches_ask_it_about_where_the_augmented_frames_come_from(teacher, tabl
     np.testing.assert_allclose(batch.targets["frames"][heard, 0], middle[heard], atol=2e-3)
 
     slower = replace(still, stretch=0.3)
-    (batch,) = replace(batches, strengths=slower).epoch(0)
+    (batch,) = replace(batches, options=TrainOptions(augmentation=slower)).epoch(0)
     said = np.where(batch.weights["frames"] > 0, batch.targets["frames"][..., 0], 0)
     order = (batch.targets["clip"][:, 0] * len(table)).round().astype(int)
     fits = (table.frames[order] < 120) & (batch.weights["frames"].sum(axis=1) > 5)

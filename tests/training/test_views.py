@@ -5,12 +5,12 @@ import soundfile
 import ser_batch
 from ser_batch.audio import features
 from ser_batch.audio.augment_room import other_room
-from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.audio.windows import load
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.bundle import load_bundle
 from ser_batch.training.batches import Batches
+from ser_batch.training.options import Rooms, TrainOptions
 from ser_batch.training.views import Views
 
 
@@ -76,13 +76,8 @@ def test_batches_replace_a_share_of_the_clips_by_views(table):
             np.arange(12),
             targets,
             weights,
-            12,
-            "none",
-            Strengths(),
-            0,
-            "logmel",
+            TrainOptions(batch_size=12, augment="none", features="logmel", rooms=Rooms(share=share)),
             views=views,
-            view_share=share,
         )
         (batch,) = batches.epoch(0)
         plain = {clip.tobytes() for clip in clips.log_mel()}
