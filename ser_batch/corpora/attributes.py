@@ -12,7 +12,7 @@ from typing import Any
 
 from ser_batch.corpora.clips import Clip, canonical, plain, stem
 from ser_batch.errors import SerBatchError
-from ser_batch.inputs.lists import read_table
+from ser_batch.inputs.tables import read_table
 
 TABLES = ("attributes.csv", "VideoDemographics.csv")
 KNOWN = {"file", "clip", "speaker", "actor", "actorid", "label", "emotion"}  # what the clips have already

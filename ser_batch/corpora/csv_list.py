@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ser_batch.corpora.clips import SPEAKERS_UNKNOWN, Clip, Corpus, canonical, name_in, plain
 from ser_batch.errors import SerBatchError
-from ser_batch.inputs.lists import TIMES, located, read_table
+from ser_batch.inputs.lists import TIMES, located
 from ser_batch.inputs.paths import absolute
+from ser_batch.inputs.tables import read_table
 from ser_batch.stretches import split, with_file
 
 
@@ -30,11 +31,14 @@ def read(path: str) -> Corpus:
             raise SerBatchError(f"{path}, line {line}: no file or no label: give both")
         source = absolute(located(path, line, row))
         file = split(source).path
-        name = with_file(source, name_in(file, str(folder)))
+        file_name = name_in(file, str(folder))
+        name = with_file(source, file_name)
         emotion = canonical(cells["label"]) or plain(cells["label"])
         spoken_by = cells.get("speaker", "")
         attributes = {
-            key: cell for key, cell in cells.items() if key not in ("file", "label", "speaker", *TIMES)
+            key: cell
+            for key, cell in cells.items()
+            if key not in ("file", "label", "speaker", "start", "end")
         }
         known = clips.get(name)
         if known and known.label != emotion:
@@ -46,7 +50,7 @@ def read(path: str) -> Corpus:
         elif not Path(file).is_file():
             skipped.append((file, "no such file"))
         else:
-            clips[name] = Clip(source, name, emotion, spoken_by or name, attributes)
+            clips[name] = Clip(source, name, emotion, spoken_by or file_name, attributes)
             speakers_known = speakers_known and bool(spoken_by)
     notes = [] if speakers_known else [f"speakers: not known, {SPEAKERS_UNKNOWN}; add a column speaker"]
     return Corpus(Path(path).stem, list(clips.values()), skipped, speakers_known, notes)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ser_batch.corpora.clips import Corpus, canonical, plain
 from ser_batch.errors import SerBatchError
-from ser_batch.inputs.lists import read_table
+from ser_batch.inputs.tables import read_table
 
 # `--labels six`: the labels of SYNONYMS beyond CREMA-D's six, mapped to these; "" leaves the clips out.
 SIX = {"calm": "neutral", "excited": "happy"} | dict.fromkeys(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ser_batch.corpora.clips import canonical
 from ser_batch.errors import SerBatchError
 from ser_batch.evaluation.audit_sample import strata
-from ser_batch.inputs.lists import read_table
+from ser_batch.inputs.tables import read_table
 from ser_batch.output.audit.page import NO_SPEECH, NONE
 from ser_batch.runs.auditing import Unit, units
 from ser_batch.runs.finished import FinishedRun

@@ -267,6 +267,8 @@ def test_stretches_are_the_clips_of_a_corpus(calls, tmp_path):
         ("happy", {"room": ""}), ("happy", {"room": "0"}), ("sad", {"room": "2"}), ("sad", {"room": "4"})
     ]  # fmt: skip
     assert [reason for _, reason in corpus.skipped] == ["listed twice"]
+    assert [clip.speaker for clip in corpus.clips] == ["a", "b", "b", "b"]  # a file is not divided
+    assert not corpus.speakers_known
     path.write_text(path.read_text().replace("b.flac,0,2,happy,0\na.wav", "b.flac,0,2,sad,0\na.wav"))
     with pytest.raises(SerBatchError, match=r"line 5: b.flac is labelled sad, but happy above"):
         read_corpus(path)
