@@ -9,9 +9,10 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ser_batch.audio import augment_spectrogram, features, front_end
-from ser_batch.audio.augment_spectrogram import Strengths, blend, mixup_partners, random_runs
+from ser_batch.audio.augment_spectrogram import blend, mixup_partners, random_runs
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.training.batches import Batch
+from ser_batch.training.options import TrainOptions
 from ser_batch.training.views import Views
 
 ENCODED_AT_ONCE = 64
@@ -33,8 +34,7 @@ class EncodedBatches:
         n_outputs: of the encoder, concatenated in the width.
         targets: `[clips, n_classes]`.
         class_weights: `[n_classes]`, the weight of a clip of each class.
-        size: clips in a batch; an epoch leaves out the rest that does not fill a batch.
-        strengths: of masks over time and of mixup.
+        options: of the training stage; of the augmentation, masks over time and mixup.
         seed: with an epoch's number it gives that epoch's batches.
     """
 
@@ -42,9 +42,13 @@ class EncodedBatches:
     n_outputs: int
     targets: Array
     class_weights: Array
-    size: int
-    strengths: Strengths
-    seed: int
+    options: TrainOptions
+    seed: int = 0
+
+    @property
+    def size(self) -> int:
+        """Clips in a batch; an epoch leaves out the rest that does not fill a batch."""
+        return min(self.options.batch_size, len(self.targets))
 
     def __len__(self) -> int:
         return max(1, len(self.targets) // self.size)
@@ -59,8 +63,8 @@ class EncodedBatches:
             encoded = self.views[view, rows].astype(np.float32)
             encoded[..., -1] *= ~self._hidden(encoded[..., -1] > 0, rng)
             mixed = [encoded, self.targets[rows]]
-            if self.strengths.mixup:
-                mixed = blend(mixed, *mixup_partners(len(rows), rng, self.strengths.mixup))
+            if self.options.mixup_behind_encoder:
+                mixed = blend(mixed, *mixup_partners(len(rows), rng, self.options.augmentation.mixup))
             encoded, targets = mixed
             # a frame of a blend is active where either is
             active = (encoded[..., -1:] > 0).astype(np.float32)
@@ -70,9 +74,10 @@ class EncodedBatches:
     def _hidden(self, active: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
         """Runs of frames to mask, `[clips, n]`."""
         frames = np.maximum(active.sum(axis=1), 1)
-        longest = self.strengths.time_mask_frames * active.shape[1] // front_end.N_FRAMES
+        longest = self.options.augmentation.time_mask_frames * active.shape[1] // front_end.N_FRAMES
         hidden = np.zeros_like(active)
-        for _ in range(self.strengths.time_masks):
+        masks = self.options.augmentation.time_masks if self.options.augment == "spectrogram" else 0
+        for _ in range(masks):
             hidden |= random_runs(active.shape[1], np.minimum(longest, frames // 4), frames, rng)
         return hidden
 
@@ -82,13 +87,10 @@ def encode_views(
     table: FeatureTable,
     rows: Ints,
     path: Path,
-    n_views: int,
-    strengths: Strengths,
+    options: TrainOptions,
     seed: int,
-    kind: str,
     noise: Array | None = None,
     rooms: Views | None = None,
-    room_share: float = 0.0,
 ) -> NDArray[np.float16]:
     """Compute an encoder's outputs for some clips as they are, and for augmented copies of them.
 
@@ -97,18 +99,16 @@ def encode_views(
         table: the corpus.
         rows: indexes of the clips.
         path: file for the result, which may be larger than memory.
-        n_views: augmented copies of each clip, beside the clip itself.
-        strengths: of the augmentation; clips stay whole and are not masked.
+        options: of the training stage; clips stay whole and are not masked.
         seed: of the augmentation.
-        kind: the encoder's features, one of `ser_batch.audio.front_end.FEATURES`.
         noise: mel power of recorded noise to add, `[windows, 188, 128]`.
-        rooms: views of the clips in other rooms,
-        room_share: which replace this share of the copies.
+        rooms: views of the clips in other rooms, which replace a share of the copies.
 
     Returns:
-        Float16 `[1 + n_views, clips, n, width + 1]`, on disk: all outputs concatenated, and the active frames.
+        Float16 `[1 + copies, clips, n, width + 1]`, on disk: all outputs concatenated, and the active frames.
     """
-    strengths = replace(strengths, crops=(), time_masks=0, band_masks=0)
+    n_views = options.encoder.views if options.augment == "spectrogram" else 0
+    strengths = replace(options.augmentation, crops=(), time_masks=0, band_masks=0)
     views = None
     for view in range(1 + n_views):
         rng = np.random.default_rng([seed, view])
@@ -116,12 +116,12 @@ def encode_views(
             some = rows[start : start + ENCODED_AT_ONCE]
             levels, frames = table.levels[some], table.frames[some]
             if view and rooms:
-                replaced = rng.random(len(some)) < room_share
+                replaced = rng.random(len(some)) < options.rooms.share
                 levels[replaced], frames[replaced] = rooms.draw(some[replaced], rng)
             bands = features.from_levels(levels)
             if view:
                 bands, *_ = augment_spectrogram.augment(bands, frames, rng, strengths, noise)
-            encoded = np.concatenate(encoder(features.network_input(bands, kind)), axis=-1)
+            encoded = np.concatenate(encoder(features.network_input(bands, options.features)), axis=-1)
             if views is None:
                 views = open_memmap(path, "w+", np.float16, (1 + n_views, len(rows), *encoded.shape[1:]))
             views[view, start : start + len(some)] = encoded

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.audio import features, front_end
-from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.evaluation import calibration, metrics, plots
 from ser_batch.evaluation.evaluate import Evaluation, evaluate, logits_of
@@ -243,30 +242,10 @@ def _batches(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Batche
 def _encoded_batches(
     job: Job, options: TrainOptions, rows: NDArray[np.int64], encoder: "keras.Model", path: Path
 ) -> EncodedBatches:
-    augmented = options.augment == "spectrogram"
-    strengths = options.augmentation if augmented else Strengths(time_masks=0)
-    views = encode_views(
-        encoder.predict_on_batch,
-        job.table,
-        rows,
-        path,
-        options.encoder.views if augmented else 0,
-        strengths,
-        job.seed,
-        options.features,
-        job.noise.power if job.noise else None,
-        job.views,
-        options.rooms.share,
-    )
-    return EncodedBatches(
-        views,
-        len(encoder.outputs) - 1,
-        _targets(job, options, rows)[rows],
-        _class_weights(job, options, rows),
-        min(options.batch_size, len(rows)),
-        strengths,
-        job.seed,
-    )
+    noise = job.noise.power if job.noise else None
+    views = encode_views(encoder.predict_on_batch, job.table, rows, path, options, job.seed, noise, job.views)
+    targets, weights = _targets(job, options, rows)[rows], _class_weights(job, options, rows)
+    return EncodedBatches(views, len(encoder.outputs) - 1, targets, weights, options, job.seed)
 
 
 def _class_weights(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Array:

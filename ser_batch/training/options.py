@@ -108,7 +108,7 @@ class TrainOptions:
     @property
     def mixup_behind_encoder(self) -> bool:
         """Whether mixup blends the encoder's outputs, and not the spectrograms."""
-        return self.network == "whisper" and self.augmentation.mixup > 0
+        return self.network == "whisper" and self.augment == "spectrogram" and self.augmentation.mixup > 0
 
     def __post_init__(self) -> None:
         for name, value, known in (

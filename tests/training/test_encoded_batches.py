@@ -5,6 +5,7 @@ import pytest
 
 from ser_batch.audio.augment_spectrogram import Strengths
 from ser_batch.training.encoded_batches import EncodedBatches, encode_views
+from ser_batch.training.options import EncoderOptions, TrainOptions
 
 PLAIN = Strengths(time_masks=0, mixup=0.0)
 
@@ -15,15 +16,19 @@ def average(mfcc):
     return [means, (mfcc[:, ::4, :1] > mfcc[:, :, :1].min()).astype(np.float32)]
 
 
+def options(strengths):
+    return TrainOptions("whisper", batch_size=4, augmentation=strengths, encoder=EncoderOptions(views=2))
+
+
 def batches(views, strengths, seed=0):
     targets = np.eye(3, dtype=np.float32)[np.arange(views.shape[1]) % 3]
-    return EncodedBatches(views, 1, targets, np.ones(3, np.float32), 4, strengths, seed)
+    return EncodedBatches(views, 1, targets, np.ones(3, np.float32), options(strengths), seed)
 
 
 @pytest.fixture
 def views(table, tmp_path):
     rows = np.arange(len(table))[:10]
-    return encode_views(average, table, rows, tmp_path / "views.npy", 2, Strengths(), 0, "mfcc")
+    return encode_views(average, table, rows, tmp_path / "views.npy", options(Strengths()), 0)
 
 
 def test_the_first_view_is_the_clip_and_the_others_are_not(views, table):
