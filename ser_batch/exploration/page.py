@@ -214,7 +214,7 @@ def _augmentations(example: Example, folder: Path, seed: int) -> Iterator[str]:
         waves = examples.augmented_waveforms(example.samples, seed)
         log_mels = {name: features.log_mel(wave) for name, wave in waves.items()}
         plots.save_log_mels(log_mels, folder / "augmented-waveforms.png")
-        yield "<h3>Waveforms: <code>train --augment waveform</code></h3>"
+        yield "<h3>Waveforms: <code>train --set augment=waveform</code></h3>"
         yield _sounds(waves, folder, "augmented")
         yield _figure("augmented-waveforms.png", f"Log-mel of the example: {', '.join(waves)}")
     drawn = examples.augmented_spectrograms(example.log_mel, example.frames, seed)

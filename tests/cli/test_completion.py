@@ -33,7 +33,7 @@ def test_bash():
             COMP_WORDS=(ser-batch "$@") COMP_CWORD=$#; COMPREPLY=()
             _ser_batch_completion ser-batch; echo "${COMPREPLY[@]}"
         }
-        ask ann; ask annotate --dry; ask train --augment w; ask annotate --config ""; ask annotate ""
+        ask ann; ask annotate --dry; ask train --features l; ask annotate --config ""; ask annotate ""
     """
     done = subprocess.run(
         [shell("bash"), "--norc", "-c", script], env=INSTALLED, capture_output=True, text=True, timeout=60
@@ -43,7 +43,7 @@ def test_bash():
         "complete -o nosort -F _ser_batch_completion ser-batch",
         "annotate",
         "--dry-run",
-        "waveform",
+        "logmel",
         *("compopt -o default", "") * 2,  # names of files
     ]
 
