@@ -25,7 +25,7 @@ def joined(sample_rate, blocks):
     seed=st.integers(0, 2**32),
     first=st.booleans(),
 )
-def test_an_array_is_heard_as_a_file_of_it(tmp_path_factory, dtype, n, channels, seed, first):
+def test_an_array_gives_the_same_as_a_file_of_it(tmp_path_factory, dtype, n, channels, seed, first):
     rng = np.random.default_rng(seed)
     if dtype.startswith("int"):
         limits = np.iinfo(dtype)
@@ -34,23 +34,23 @@ def test_an_array_is_heard_as_a_file_of_it(tmp_path_factory, dtype, n, channels,
         frames = rng.normal(size=(n, channels)).astype(dtype)
     path = tmp_path_factory.mktemp("array") / "a.wav"
     soundfile.write(path, frames, 8_000, SUBTYPES[dtype])
-    rate, heard = joined(*arrays.blocks(frames.T if first else frames, 8_000))
+    rate, found = joined(*arrays.blocks(frames.T if first else frames, 8_000))
     expected_rate, expected = joined(*decode.blocks(str(path)))
     assert rate == expected_rate
-    np.testing.assert_array_equal(heard, expected)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_other_types():
-    def heard(array):
+    def mono(array):
         return joined(*arrays.blocks(array, 8_000))[1].tolist()
 
-    assert heard([0.5, -1.0]) == [0.5, -1.0]
-    assert heard(np.array([0, 128, 255], np.uint8)) == [-1.0, 0.0, 127 / 128]
-    assert heard(np.array([-128, 64], np.int8)) == [-1.0, 0.5]
-    assert heard(np.array([0.25], np.float16)) == [0.25]
-    assert heard(np.array([[1, 3, 5], [3, 5, 7]], float) / 8) == [0.25, 0.5, 0.75]
+    assert mono([0.5, -1.0]) == [0.5, -1.0]
+    assert mono(np.array([0, 128, 255], np.uint8)) == [-1.0, 0.0, 127 / 128]
+    assert mono(np.array([-128, 64], np.int8)) == [-1.0, 0.5]
+    assert mono(np.array([0.25], np.float16)) == [0.25]
+    assert mono(np.array([[1, 3, 5], [3, 5, 7]], float) / 8) == [0.25, 0.5, 0.75]
     backwards = np.arange(6.0, dtype=">f4")[::-2] / 8
-    assert heard(backwards) == [0.625, 0.375, 0.125]
+    assert mono(backwards) == [0.625, 0.375, 0.125]
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,6 @@ def test_other_types():
         ([np.inf], 8_000, "not finite"),
     ],
 )
-def test_what_is_no_audio(array, rate, message):
+def test_other_arrays_are_refused(array, rate, message):
     with pytest.raises(SerBatchError, match=message):
         joined(*arrays.blocks(array, rate))

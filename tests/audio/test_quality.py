@@ -50,7 +50,7 @@ def test_silence(tmp_path, samples):
     assert measure(written(tmp_path / "a.wav", samples)).silence == 1
 
 
-def test_the_digest_is_of_what_is_heard(tmp_path):
+def test_the_digest_depends_on_the_samples_only(tmp_path):
     rng = np.random.default_rng(0)
     samples = rng.integers(-32_768, 32_768, 200_000).astype(np.int16)
     one = measure(written(tmp_path / "a.wav", samples))
@@ -59,14 +59,14 @@ def test_the_digest_is_of_what_is_heard(tmp_path):
     assert one.digest != measure(written(tmp_path / "d.wav", samples[:-1])).digest
 
 
-def test_what_cannot_be_read_says_why(tmp_path):
+def test_a_file_that_cannot_be_read_gives_a_message(tmp_path):
     (tmp_path / "a.wav").write_text("dear diary")
     assert "not audio" in measure(str(tmp_path / "a.wav"))
     assert "No such file" in measure(str(tmp_path / "b.wav"))
     assert from_header(str(tmp_path / "a.wav")) == from_header(str(tmp_path / "b.wav")) == Quality()
 
 
-def test_a_from_header_is_at_the_header(tmp_path):
+def test_from_header(tmp_path):
     path = written(tmp_path / "a.wav", np.zeros((RATE, 2)))
     assert from_header(path) == Quality(1.0, RATE, 2)
     assert header.seconds(path) == 1.0

@@ -75,8 +75,13 @@ class AudioChunk:
     plain: bool = True
 
     @property
+    def present(self) -> int:
+        """Number of bytes of audio that the file has."""
+        return self.available if self.size is None else min(self.size, self.available)
+
+    @property
     def truncated(self) -> bool:
-        """Whether the file ends before the audio does that its header announces."""
+        """Whether the file is shorter than its header says."""
         return self.size is not None and self.size > self.available + SLACK_BYTES
 
 
@@ -103,8 +108,7 @@ def with_plain_header(descriptor: int, audio: AudioChunk) -> FilePart | None:
     For what libsndfile reads wrongly: it takes audio for the content of a malformed chunk before it (`cue `, `acid`),
     fails at others (`PEAK`, `LIST`, `ANNO`), and refuses a CAF whose audio chunk has the size -1.
     """
-    size = audio.available if audio.size is None else min(audio.size, audio.available)
-    end = audio.start + size
+    size, end = audio.present, audio.start + audio.present
     if audio.kind == b"caff" and audio.size is None and audio.start < MAX_HEADER:
         skip = CHUNK_FORMATS[audio.kind].skip
         head = os.pread(descriptor, audio.start - skip - 8, 0) + struct.pack(">Q", size + skip)

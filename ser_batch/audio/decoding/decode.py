@@ -22,7 +22,7 @@ def blocks(path: str, mixer: Mixer | None = None) -> tuple[int, Iterator[Array]]
 
     Args:
         path: file to read; any name that the file system allows; or a stretch of a file (`ser_batch.stretches`).
-        mixer: mixes the channels; afterwards it tells whether they cancelled each other.
+        mixer: mixes the channels; afterwards its `cancelling` says whether they cancelled each other.
 
     Returns:
         The sample rate in Hz, and an iterator over float32 `[n]` blocks at that rate, `n > 0`.

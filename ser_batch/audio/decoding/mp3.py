@@ -31,7 +31,7 @@ LAME_DELAY_AT = 21  # position of the encoder's delay and padding after the Xing
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Frames of one format: `[start, end)` in bytes, the number of frames, the first frame's header (4 bytes)."""
+    """Frames of one format: `[start, end)` in bytes, the number of frames, and the header of the first (4 bytes)."""
 
     start: int
     end: int
@@ -40,12 +40,12 @@ class Run:
 
     @property
     def sample_rate(self) -> int:
-        """In Hz."""
+        """Sample rate in Hz."""
         return RATES[self.header[1] >> 3 & 3][self.header[2] >> 2 & 3]
 
     @property
     def samples_per_frame(self) -> int:
-        """Per channel: 384 (layer I), 576 (layer III of MPEG 2) or 1,152."""
+        """Samples per channel of a frame: 384 (layer I), 576 (layer III of MPEG 2 and 2.5) or 1,152."""
         version, layer = self.header[1] >> 3 & 3, self.header[1] >> 1 & 3
         if layer == LAYER_1:
             return 384

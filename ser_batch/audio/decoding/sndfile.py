@@ -16,7 +16,7 @@ UNKNOWN_FORMAT = {1, 4, 18, 64}  # libsndfile's errors for unknown formats and e
 NO_FRAMES = 7  # its error for MP3 without a decodable frame, "File does not exist"
 SAMPLE_BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8,
                 "ULAW": 1, "ALAW": 1}  # fmt: skip
-MP3_SLACK = 8  # frames that the decoder may leave out where the file was cut
+MP3_SLACK = 4  # frames that the decoder may leave out where the file was cut
 OTHER_CONTAINERS = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"caff", b".snd", b"fLaC", b"OggS", b"NIST",
                     b"\x1aE\xdf\xa3", b"FLV", b"0&\xb2u", b"\0\0\x01\xba", b"G@", b"PK\x03\x04", b"%PDF")  # fmt: skip
 
@@ -92,11 +92,14 @@ def _streams(descriptor: int, head: bytes) -> tuple[list[_Stream], bool]:
     if flacs := flac.streams(descriptor, start):
         if any(each.changes for each in flacs):
             raise UnknownFormatError("FLAC that changes its sample rate, channels or sample size")
-        return [
-            _Stream(each.part(descriptor) or descriptor, each.rate, each.samples) for each in flacs
-        ], False
-    if head.startswith(OTHER_CONTAINERS) or head[4:8] == b"ftyp":
-        return whole, False
+        whole = [_Stream(each.part(descriptor) or descriptor, each.rate, each.samples) for each in flacs]
+    elif not head.startswith(OTHER_CONTAINERS) and head[4:8] != b"ftyp":
+        whole = _mp3_streams(descriptor, start) or whole
+    return whole, False
+
+
+def _mp3_streams(descriptor: int, start: int) -> list[_Stream]:
+    """One stream for each run of frames; none if this is not MPEG audio. The first frame is expected at `start`."""
     found = mp3.runs(descriptor, start)
     streams = []
     for run in found:
@@ -105,7 +108,7 @@ def _streams(descriptor: int, head: bytes) -> tuple[list[_Stream], bool]:
             part = FilePart(b"", descriptor, run.start, run.end)
         slack = MP3_SLACK * run.samples_per_frame
         streams.append(_Stream(part or descriptor, run.sample_rate, samples, slack))
-    return streams or whole, False
+    return streams
 
 
 class _Sound(soundfile.SoundFile):
@@ -127,8 +130,8 @@ def _opened(file: io.FileIO, stream: _Stream, audio: chunks.AudioChunk | None) -
     width = SAMPLE_BYTES.get(sound.subtype, 0) * sound.channels
     if not audio or not width or not sound.frames:
         return sound, stream
-    size = audio.available if audio.size is None else min(audio.size, audio.available)
-    stream = replace(stream, rate=sound.samplerate, samples=size // width, slack=sound.samplerate // 20)
+    samples, slack = audio.present // width, sound.samplerate // 20
+    stream = replace(stream, rate=sound.samplerate, samples=samples, slack=slack)
     if plain is None or (audio.plain and abs(sound.frames - stream.samples) <= 1):
         return sound, stream
     sound.close()
@@ -159,11 +162,11 @@ def _decoded(first: _Sound, streams: list[_Stream], damaged: bool) -> Iterator[P
                 buffer = np.empty(shape, np.float32)  # a new one for each piece: the receiver may keep it
                 if stream.samples and not stream.slack:
                     buffer = buffer[: stream.samples - done]
+                if not len(buffer):
+                    break
                 try:
                     # not `read`, which trusts the number of frames in the header
-                    frames = (
-                        sound.buffer_read_into(buffer.data.cast("B"), dtype="float32") if len(buffer) else 0
-                    )
+                    frames = sound.buffer_read_into(buffer.data.cast("B"), dtype="float32")
                 except soundfile.LibsndfileError as error:
                     with suppress(soundfile.LibsndfileError):
                         done = max(done, sound.tell())  # including the samples before the error
