@@ -26,6 +26,7 @@ BIT_RATES = {  # kbit/s of the indices 1 to 14, by MPEG 1 or not, and layer
     (False, LAYER_2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, LAYER_3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+VBRI_AT = 36  # position of Fraunhofer's header in a first frame without audio
 LAME_DELAY_AT = 21  # position of the encoder's delay and padding after the Xing fields
 
 
@@ -54,14 +55,21 @@ class Run:
     def part(self, descriptor: int) -> tuple[FilePart | None, int]:
         """Return the run as a file of its own, and how many samples it has at least.
 
-        A Xing header that counts too few frames is corrected, and a run without one gets one. The file is None if
-        that is not necessary.
+        A Xing or VBRI header that counts too few frames is replaced, and a run without one gets one. The file is None
+        if that is not necessary.
         """
         frame = os.pread(descriptor, MAX_FRAME, self.start)
         xing = max(frame[:64].find(b"Xing"), frame[:64].find(b"Info"))
         samples = self.samples_per_frame * self.frames
         if self.header[1] >> 1 & 3 != LAYER_3:
             return None, samples
+        if frame[VBRI_AT : VBRI_AT + 4] == b"VBRI":
+            samples -= self.samples_per_frame
+            if int.from_bytes(frame[VBRI_AT + 14 : VBRI_AT + 18]) >= self.frames - 1:
+                return None, samples
+            head = _xing_frame(self.header, self.frames - 1)
+            start = self.start + _length(self.header, frame[:4])
+            return FilePart(head, descriptor, start, self.end), samples
         flags = frame[xing + 7] if xing > 0 and len(frame) > xing + 7 else 0
         if not flags & 1:
             head = _xing_frame(self.header, self.frames)

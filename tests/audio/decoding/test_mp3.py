@@ -128,6 +128,17 @@ class TestMp3:
         second_run = found[len(speech) + 4_000 :][: level * first[1] // second[1]]
         assert second_run.std() == pytest.approx(speech[:level].std(), rel=0.15)
 
+    @pytest.mark.parametrize("counted", [20, 141, 1_000])
+    def test_a_vbri_header(self, tmp_path, speech, data, counted):
+        first = mp3.frame_lengths(data[:3])[data[:3]]
+        bare = data[first:]
+        fields = (
+            b"VBRI" + struct.pack(">HHHII", 1, 0, 75, len(data), counted) + struct.pack(">HHHH", 1, 1, 2, 1)
+        )
+        header = (data[:4] + bytes(32) + fields).ljust(first, b"\0")
+        found = decode(write(tmp_path / "a.mp3", header + bare))
+        assert len(speech) - 4 * 576 <= len(found) < len(speech) + 2_400
+
     def test_other_data_with_a_few_frames_in_it_are_not_audio(self, tmp_path, data):
         noise = np.random.default_rng(0).bytes(400_000)
         with pytest.raises(DecodeError, match="not audio"):
