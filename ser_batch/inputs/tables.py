@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
@@ -140,9 +141,10 @@ def _separator(path: str, first: str, needed: Sequence[str]) -> str:
     """
     separators = ("\t", ",", ";") if suffix(path) == ".tsv" else (",", ";", "\t")
     for separator in separators:
-        cells = next(csv.reader([first], delimiter=separator, skipinitialspace=True), [])
-        if _has(cells, needed) or is_audio("".join(cells[:1]).strip()):
-            return separator
+        with suppress(csv.Error):  # it is raised again when the rows are read
+            cells = next(csv.reader([first], delimiter=separator, skipinitialspace=True), [])
+            if (needed and _has(cells, needed)) or is_audio("".join(cells[:1]).strip()):
+                return separator
     return max(separators, key=first.count)
 
 

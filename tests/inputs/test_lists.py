@@ -1,5 +1,6 @@
 """Lists and manifests: each line is a path, or an error that names the line."""
 
+import contextlib
 import csv
 import io
 import json
@@ -138,6 +139,7 @@ def test_relative_entries_belong_to_the_manifests_folder_and_absolute_ones_stay(
         ("m.csv", "file\na.wav\nb\0.wav\n", 3, "binary data"),
         ("m.jsonl", "\0" * 5_000_000, 1, "binary data"),
         ("m.csv", "x" * 5_000_000, 1, "binary data"),
+        ("m.csv", "x" * 500_000, 1, "not valid CSV"),
     ],
 )
 def test_malformed_manifests_are_named_with_the_line(
@@ -170,3 +172,18 @@ def test_any_name_survives_a_manifest(tmp_path_factory, names: list[str]) -> Non
     expected = [str(folder / name) for name in names]
     assert list(read_manifest(folder / "m.csv")) == expected
     assert list(read_manifest(folder / "m.jsonl")) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.binary(max_size=200)
+    | st.text(st.sampled_from('file,;\t"{}:\n.wav 0start'), max_size=60).map(str.encode)
+)
+def test_no_content_of_a_table_is_a_traceback(tmp_path_factory, content: bytes) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    for name in ("m.csv", "m.json", "wav.scp", "segments"):
+        (folder / name).write_bytes(content)
+        with contextlib.suppress(SerBatchError):
+            list(read_manifest(folder / name))
+    with contextlib.suppress(SerBatchError):
+        list(read_list(io.BytesIO(content)))
