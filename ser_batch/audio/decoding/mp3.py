@@ -55,8 +55,8 @@ class Run:
     def part(self, descriptor: int) -> tuple[FilePart | None, int]:
         """Return the run as a file of its own, and how many samples it has at least.
 
-        A Xing or VBRI header that counts too few frames is replaced, and a run without one gets one. The file is None
-        if that is not necessary.
+        A Xing header that counts too few frames is corrected; a run with a VBRI header or none gets one. The file is
+        None if it needs no change.
         """
         frame = os.pread(descriptor, MAX_FRAME, self.start)
         xing = max(frame[:64].find(b"Xing"), frame[:64].find(b"Info"))
@@ -64,12 +64,9 @@ class Run:
         if self.header[1] >> 1 & 3 != LAYER_3:
             return None, samples
         if frame[VBRI_AT : VBRI_AT + 4] == b"VBRI":
-            samples -= self.samples_per_frame
-            if int.from_bytes(frame[VBRI_AT + 14 : VBRI_AT + 18]) >= self.frames - 1:
-                return None, samples
             head = _xing_frame(self.header, self.frames - 1)
             start = self.start + _length(self.header, frame[:4])
-            return FilePart(head, descriptor, start, self.end), samples
+            return FilePart(head, descriptor, start, self.end), samples - self.samples_per_frame
         flags = frame[xing + 7] if xing > 0 and len(frame) > xing + 7 else 0
         if not flags & 1:
             head = _xing_frame(self.header, self.frames)
