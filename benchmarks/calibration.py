@@ -12,7 +12,7 @@ Tables: `gain` (by number of labels, and of each corpus), `audits` (how often in
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,14 +184,14 @@ def gains(corpora: list[Corpus], repetitions: int) -> list[dict[str, Any]]:
     return rows
 
 
-def audits(corpora: list[Corpus], archive: str, n: int, total: int) -> dict[str, float]:
-    """How often the interval of each estimate covers the truth, over audits of archives from all corpora."""
+def audits(corpora: list[Corpus], archive: str, n: int, numbers: Iterable[int]) -> dict[str, list[bool]]:
+    """Whether the interval of each estimate covers the truth, for audits of archives from all corpora in turn."""
     from ser_batch.evaluation.adaptation import choose, fit_choice, nested_cross_validated
     from ser_batch.evaluation.audit_estimates import Sample, joint_cells
     from ser_batch.evaluation.audit_estimates import figures as estimated
 
     covered: dict[str, list[bool]] = {}
-    for number in range(total):
+    for number in numbers:
         corpus = corpora[number % len(corpora)]
         clips, stratum, drawn, rest = sampled(corpus, archive, n, number)
         k, actual = len(corpus.labels), corpus.actual[clips]
@@ -215,7 +215,7 @@ def audits(corpora: list[Corpus], archive: str, n: int, total: int) -> dict[str,
         held_out = nested_cross_validated(p[drawn], votes, shift).argmax(axis=1)
         after = sample.estimate(joint_cells(answers[drawn], held_out), estimated)[0]
         covered.setdefault("accuracy after calibration", []).append(after.low <= true <= after.high)
-    return {name: float(np.mean(each)) for name, each in covered.items()}
+    return covered
 
 
 def groups(corpora: list[Corpus], n: int, repetitions: int) -> tuple[float, float]:
@@ -332,9 +332,9 @@ def main() -> None:
             show("gain: accuracy / UAR / ECE", gain_table(rows), rows)
             show("gain: accuracy of each corpus with 40 labels", corpus_table(rows, 40), None)
         if "audits" in chosen.tables:
-            cover = {archive: audits(corpora, archive, 60, chosen.audits) for archive in ARCHIVES}
+            cover = {archive: audits(corpora, archive, 60, range(chosen.audits)) for archive in ARCHIVES}
             cells = [
-                [name, *(f"{cover[archive][name]:.2f}" for archive in ARCHIVES)]
+                [name, *(f"{np.mean(cover[archive][name]):.2f}" for archive in ARCHIVES)]
                 for name in cover[ARCHIVES[0]]
             ]
             title = f"audits: how many of {chosen.audits} intervals, from 60 labels each, cover the truth"
