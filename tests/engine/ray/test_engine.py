@@ -189,7 +189,7 @@ def test_a_private_cluster_ends_with_the_run_even_if_the_whole_group_is_terminat
 def test_the_private_cluster_of_a_killed_run_ends(gated, tmp_path, scratch):
     environment = {**FAULTS, "TMPDIR": str(scratch)}
     running = at_the_gate(gated[0], tmp_path / "out", "-j", 1, "--ray", n=1, env=environment)
-    [helper] = [pid for pid in children(running.pid) if "ray_local" in command_of(pid)]
+    [helper] = [pid for pid in children(running.pid) if "engine.ray.local" in command_of(pid)]
     running.kill()
     running.communicate()
     wait_until(lambda: not group(helper), LONG)
