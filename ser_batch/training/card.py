@@ -1,4 +1,4 @@
-"""Model cards: labels, front end, corpus, recipe, figures, limits; what a card says is in docs/models.md."""
+"""Model card of a trained bundle: labels, front end, corpus, recipe, figures, limits."""
 
 import os
 import platform
@@ -27,7 +27,7 @@ ATTRIBUTION = {
     "RAVDESS": "RAVDESS: S. Livingstone and F. Russo, PLoS ONE, 2018. CC BY-NC-SA 4.0: not for commercial use.",
     "TESS": "TESS: K. Dupuis and M. Pichora-Fuller, University of Toronto, 2010. CC BY-NC-ND 4.0.",
     "SAVEE": "SAVEE: S. Haq and P. Jackson, University of Surrey. Free for research.",
-    "EMO-DB": "EMO-DB: F. Burkhardt et al., Interspeech 2005.",
+    "EMO-DB": "EMO-DB: F. Burkhardt et al., Interspeech 2005. CC0 1.0.",
 }
 LIMITS = (
     "Labels are the emotion that a speaker meant to show, as the training corpus has them, not what anybody felt.",
