@@ -20,8 +20,10 @@ from ser_batch.engine.worker import Worker
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs import remote, spool
 from ser_batch.inputs.find import find
+from ser_batch.inputs.lists import read_manifest
 from ser_batch.inputs.url import EXTRAS
 from ser_batch.runs import mirror
+from ser_batch.stretches import Stretch
 from tests.running import (
     FAULTS,
     annotate,
@@ -75,6 +77,19 @@ def test_a_temporary_network_fault_is_repaired(worker, samples, web, quick, faul
     assert [path for method, path in web.seen if method == "GET"] == [f"/{CLIP}"] * (1 + (fault != "slow"))
     if fault == "slow":
         assert len(beats) > 10  # bytes keep a worker alive
+
+
+def test_a_stretch_of_an_object_is_that_of_the_file(worker, samples, web, tmp_path):
+    (tmp_path / "list.csv").write_text(f"file,start,end\n{web.address}/{CLIP}?token=t0p,0.5,2\n")
+    [found] = find(read_manifest(tmp_path / "list.csv"))
+    assert found.size == (samples / CLIP).stat().st_size
+    outcome = worker.annotate(found.path)
+    assert outcome.record() == worker.annotate(str(Stretch(str(samples / CLIP), 0.5, 2.0))).record()
+    assert outcome.starts[0] / outcome.sample_rate == 0.5
+    done = annotate("--manifest", tmp_path / "list.csv", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    [row] = rows(tmp_path / "out" / "files.csv")
+    assert (row["file"], row["start"], row["end"]) == ("introduction.flac", "0.500000", "2.000000")
 
 
 def test_a_permanent_network_fault_is_a_failure(worker, web, quick):
