@@ -16,7 +16,14 @@ SLACK_BYTES = 128  # some writers include their header in the size of the audio
 LARGEST_SIZE = 2**62
 STREAMED = 0xFFFF_FFFF  # size in the header of a WAV whose length is not known
 WAV_OR_AIFF = (b"RIFF", b"RF64", b"RIFX", b"FORM")
-HARMLESS = (b"JUNK", b"fact", b"FVER")  # chunks without content that libsndfile could misread
+HARMLESS = (
+    b"JUNK",
+    b"fact",
+    b"FVER",
+    b"LIST",
+    b"bext",
+    b"PEAK",
+)  # libsndfile never takes audio for a part of them
 
 
 @dataclass(frozen=True, slots=True)
