@@ -4,7 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest_plugins = ["tests.toy_corpus", "tests.worker_fixtures"]  # fixtures that several rooms use
+pytest_plugins = [
+    "tests.browser",
+    "tests.toy_corpus",
+    "tests.worker_fixtures",
+]  # fixtures that several rooms use
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,4 +1,4 @@
-"""Speech in a window, as the voice detector hears it: steps of 64 ms, kept as the bits of an integer."""
+"""Speech in a window by the voice detector, in steps of 64 ms: stored as the bits of an integer."""
 
 from itertools import pairwise
 

@@ -117,7 +117,7 @@ def load_voice() -> Voice:
             _check_front_end(home / VOICE, card, [FRONT_END])
             _check_digest(home / VOICE, card, digest)
             return Voice(home / VOICE, card)
-    raise SerBatchError("The voice detector is missing: install ser-batch again, or give --no-voice.")
+    raise SerBatchError("the voice detector is missing: install ser-batch again, or give --no-voice")
 
 
 def sha256_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Answers of listeners: reading them, and finding the files or segments that they are about."""
+"""Answers of listeners, read from CSV files and matched to files or segments of a run."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

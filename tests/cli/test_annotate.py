@@ -181,7 +181,7 @@ def test_a_path_that_does_not_exist(tmp_path):
 
 @pytest.mark.parametrize(("arguments", "code", "said"), [
     (["{empty}"], 1, "no audio files in"),
-    ([], 2, "Name at least one file"),
+    ([], 2, "name at least one file"),
     (["{samples}", "--model", "nonsense"], 2, "crema-d"),
     (["{samples}", "--window", "9"], 2, "window of 9.0 s"),
     (["{samples}", "--hop", "4"], 2, "hop of 4.0 s"),

@@ -73,9 +73,9 @@ def test_ctrl_c_says_what_it_does_and_twice_stops_at_once(slow, tmp_path):
     began = time.monotonic()
     assert terminal.end() == 130
     assert time.monotonic() - began < 3
-    assert "What is done is kept; run the same command again to go on:" in terminal.shown
+    assert "Finished files are kept. To resume, run the same command again:" in terminal.shown
     assert f"ser-batch annotate '{slow}' -o {out} -j 1\r\n" in terminal.shown
-    assert terminal.shown.index("again to go on") > terminal.shown.rindex(CURSOR)
+    assert terminal.shown.index("To resume") > terminal.shown.rindex(CURSOR)
 
 
 def opened_by(pid):

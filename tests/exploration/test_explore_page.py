@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 import ser_batch
-from tests.output.test_report_page import browser, look, wait_for  # noqa: F401
+from tests.browser import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ def explored(samples, tmp_path_factory):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_picture_and_sound_is_there(look, explored, scheme):  # noqa: F811
+def test_every_picture_and_sound_is_there(look, explored, scheme):
     page = look(explored, scheme)
     assert page.locator("h1").inner_text() == "<in> & 'out'"
     page.locator("img").evaluate_all("nodes => nodes.forEach((node) => node.loading = 'eager')")
@@ -34,7 +34,7 @@ def test_every_picture_and_sound_is_there(look, explored, scheme):  # noqa: F811
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_of_a_corpus_is_accessible(look, explored, scheme):  # noqa: F811
+def test_the_page_of_a_corpus_is_accessible(look, explored, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = look(explored, scheme)
     for width in (1280, 400):

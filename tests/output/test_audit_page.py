@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import re
-import shutil
 import time
 
 import pytest
@@ -15,8 +14,6 @@ from ser_batch.output.audit.page import COLUMNS, Item, write_audit
 from ser_batch.output.audit.terminal import listen
 from tests.made_up import SIX
 from tests.running import ROOT, annotate, ser_batch
-
-CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="module")
@@ -69,18 +66,6 @@ def test_folders_without_a_finished_run(tmp_path):
     done = ser_batch("audit", tmp_path)
     assert done.returncode == 1
     assert "no run.json" in done.stderr
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as tools:
-        options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        running = tools.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield running
-        running.close()
 
 
 @pytest.fixture

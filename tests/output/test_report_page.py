@@ -8,12 +8,12 @@ import shutil
 import pytest
 
 from ser_batch.output.report.page import write_report
+from tests.browser import wait_for
 from tests.made_up import SIX, many, write_tables
 from tests.running import annotate, rows, ser_batch
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = shutil.which("chromium")
 TWELVE = ["admiration", "amusement", "anger", "annoyance", "calm", "fear"]
 TWELVE += ["happiness", "joy", "sadness", "sadnesses", "surprise", "trust"]
 HOSTILE = [
@@ -26,40 +26,6 @@ HOSTILE = [
     "\\udcff.wav",
     os.fsdecode(b"caf\xe9 \xff.wav"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as tools:
-        options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        running = tools.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def look(browser):
-    """Opens pages; in the end none of them may have complained, or asked for anything but files."""
-    said, asked, pages = [], [], []
-
-    def opened(path, scheme="light", width=1280):
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        page.set_default_timeout(10_000)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(path.resolve().as_uri())
-        pages.append(page)
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
-    assert [text for text in said if "ERR_FILE_NOT_FOUND" not in text] == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
 @pytest.fixture(scope="module")
@@ -81,15 +47,6 @@ def ten_thousand(tmp_path_factory):
 
 def names(page):
     return page.locator("#rows .path").evaluate_all("nodes => nodes.map(node => node.textContent)")
-
-
-def wait_for(page, condition):
-    """What a condition gives once it is true; Playwright's own way needs `eval`, which the page forbids."""
-    for _ in range(500):
-        if value := page.evaluate(condition):
-            return value
-        page.wait_for_timeout(20)
-    raise AssertionError(f"waited in vain: {condition}")
 
 
 def is_playing(page):
@@ -411,7 +368,7 @@ def test_a_calibrated_archive(look, tmp_path):
     (folder / "run.json").write_text(json.dumps(run))
     page = look(write_report(folder))
     assert (
-        "calibrated to 60 files that were listened to; right in about 66\u00a0% (55 to 76\u00a0%) of the files"
+        "calibrated with 60 labelled files: about 66\u00a0% (55 to 76\u00a0%) of the files are correct"
         in (page.inner_text("#run"))
     )
     sad = page.locator("#shares tr", has_text="sad")

@@ -198,8 +198,8 @@ function showEstimates({ shares, level }) {
 /** How the labels were changed after the model, in words; undefined if they were not. */
 function changed({ calibration, adaptation }) {
   if (calibration)
-    return `calibrated to ${calibration.listened} ${calibration.level} that were listened to; right in about `
-      + `${interval(calibration.after.accuracy)} of the ${calibration.level}, before it in ${interval(calibration.before.accuracy)}`;
+    return `calibrated with ${calibration.listened} labelled ${calibration.level}: about ${interval(calibration.after.accuracy)} `
+      + `of the ${calibration.level} are correct, ${interval(calibration.before.accuracy)} before`;
   if (adaptation) {
     const expected = Object.entries(adaptation.expected).map(([label, share]) => `${label} ${percent(share)}`).join(", ");
     return `adapted to expected shares (${expected}), ${count(adaptation.groups.length, "group")}`;

@@ -216,7 +216,7 @@ def test_a_list_that_is_binary_is_refused(tmp_path, samples, how):
         arguments[1] = (tmp_path / "x.jsonl").rename(tmp_path / "x.csv")
     done = annotate(*arguments, "-o", tmp_path / "out", input=audio)
     assert done.returncode == 1
-    assert b"not a list of paths" in done.stderr or b"not valid" in done.stderr
+    assert b"binary data" in done.stderr or b"not valid" in done.stderr
     assert b"Traceback" not in done.stderr
 
 
