@@ -131,8 +131,6 @@ def test_a_training_on_two_tables_is_evaluated_under_the_same_labels(studio, sta
     assert alone.notes[0] == "stage: 12 clips calm → sad"
     assert "took part in the training" in alone.notes[1]
     assert len(alone.names) == len(stage)
-    both = ser_batch.evaluate(corpora, bundle.path, where={"corpus": "stage"})
-    np.testing.assert_array_equal(both.logits, alone.logits)
     with (tmp_path / "figures" / "predictions.csv").open() as file:
         assert "calm" not in {row["actual"] for row in csv.DictReader(file)}
     other = ser_batch.evaluate(corpora[1], bundle.path, labels=SIX)
