@@ -15,9 +15,11 @@ def absolute(path: str) -> str:
         return with_file(path, absolute(split(path).path))
     if is_url(path) or not path:
         return path
-    plain, real = os.path.abspath(path), os.path.realpath(path)
-    through_link = ".." in path.split(os.sep) and os.path.exists(path) and real != os.path.realpath(plain)
-    return real if through_link else plain
+    plain = os.path.abspath(path)
+    if ".." not in path.split(os.sep) or not os.path.exists(path):  # spares a million calls of realpath
+        return plain
+    real = os.path.realpath(path)
+    return plain if real == os.path.realpath(plain) else real
 
 
 def relative(path: str, root: str) -> str:
