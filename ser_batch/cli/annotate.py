@@ -90,7 +90,7 @@ from ser_batch.cli.config import configurable
     "--manifest",
     type=click.Path(exists=True, dir_okay=False),
     metavar="CSV|JSONL",
-    help="Annotate also the files that this table names.",
+    help="Annotate also the files, or stretches (file,start,end), that this table names.",
 )
 @click.option("--include", multiple=True, metavar="GLOB", help="Only files that match; repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders that match; repeatable.")
