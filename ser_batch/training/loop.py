@@ -134,7 +134,9 @@ def _train_epoch(
     for seen, batch in enumerate(batches.epoch(state.epoch), start=1):
         targets = {name: batch.targets[_target_of(name)] for name in model.output}
         weights = {name: batch.weights[_target_of(name)] for name in model.output}
-        figures = model.train_on_batch(batch.inputs, targets, weights, return_dict=True)
+        # Keras warns about a list of one input
+        inputs = batch.inputs[0] if len(batch.inputs) == 1 else batch.inputs
+        figures = model.train_on_batch(inputs, targets, weights, return_dict=True)
         # with several outputs Keras puts the output's name before the metric's
         accuracy = figures.get("logits_accuracy", figures.get("accuracy"))
         totals["loss"] += float(figures["loss"])
