@@ -1,5 +1,6 @@
 """Decoding through FFmpeg (the extra `av`): AAC, WMA, AMR, m4a, mp4, webm and more that libsndfile does not know."""
 
+import ctypes
 from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -54,8 +55,8 @@ def _opened(descriptor: int, reason: str) -> "InputContainer":
         import av
     except ImportError:
         raise DecodeError(
-            f"not audio that libsndfile reads ({reason}): for m4a, mp4, aac, wma, webm, amr, Speex and other formats "
-            "of FFmpeg: pip install 'ser-batch[av]'"
+            f"libsndfile does not read it ({reason}): if it is audio, such as m4a, mp4, aac, wma, webm, amr or Speex, "
+            "pip install 'ser-batch[av]'"
         ) from None
     try:
         container = av.open(
@@ -118,7 +119,11 @@ def _promised_seconds(container: "InputContainer", stream: "AudioStream") -> flo
 
 def _samples(frame: "AudioFrame") -> Array:
     """Samples of a frame as float32 `[n, channels]` with a full scale of ±1."""
-    n, channels = frame.samples, frame.layout.nb_channels
+    layout = frame.layout
+    if "(" in layout.name:  # a list of channels that is no standard layout
+        # PyAV 18 frees the list with the layout and again with the frame: this layout is never freed
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
+    n, channels = frame.samples, layout.nb_channels
     dtype = np.dtype(DTYPES[frame.format.name.removesuffix("p")])
     # not `to_ndarray`: it reads one plane too many of 8 channels, and knows no 64-bit integers
     if frame.format.is_planar:

@@ -13,6 +13,7 @@ from ser_batch.audio.decoding.common import BLOCK_VALUES, DecodeError, Piece
 from ser_batch.audio.decoding.file_parts import FilePart, end_of_id3
 
 UNKNOWN_FORMAT = {1, 4, 18, 64}  # libsndfile's errors for unknown formats and encodings
+UNKNOWN_ENCODING = 18
 NO_FRAMES = 7  # its error for MP3 without a decodable frame, "File does not exist"
 SAMPLE_BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8,
                 "ULAW": 1, "ALAW": 1}  # fmt: skip
@@ -207,4 +208,6 @@ def _truncated(decoded: float, streams: list[_Stream], reason: str = "") -> str:
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:
+    if error.code == UNKNOWN_ENCODING:
+        return "an encoding that it does not know, such as integers of 64 bits or FLAC of 12 or 20 bits"
     return "no frame can be decoded" if error.code == NO_FRAMES else error.error_string.rstrip(".")

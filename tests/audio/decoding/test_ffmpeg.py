@@ -1,6 +1,7 @@
 """Decoding through PyAV of files that libsndfile does not know."""
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -226,3 +227,19 @@ def test_a_codec_without_a_decoder_is_named_as_the_cause(tmp_path, name, contain
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes().replace(id_, other))
     with pytest.raises(DecodeError, match="a codec that FFmpeg cannot decode: convert it"):
         decode(tmp_path / name)
+
+
+@pytest.mark.skipif(
+    shutil.which("ffmpeg") is None, reason="needs ffmpeg, since PyAV cannot write such layouts"
+)
+@pytest.mark.parametrize("layout", ["FR+FL", "FC+FL+FR", "FL+FR+FC+LFE+SL+SR+BL+BR"])
+def test_channels_in_an_unusual_order(tmp_path, layout):
+    """In a process of its own, which PyAV's own handling of such layouts kills."""
+    signal = "|".join(["0.3*sin(2*PI*300*t)"] * len(layout.split("+")))
+    source = ["-f", "lavfi", "-i", f"aevalsrc={signal}:d=2:s=48000:c={layout}"]
+    subprocess.run(["ffmpeg", "-v", "error", *source, "-c:a", "pcm_s16le", tmp_path / "a.mov"], check=True)
+    code = "import sys; from tests.decoding import decode; print(len(decode(sys.argv[1], 48_000)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.mov"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "96000\n"
