@@ -27,7 +27,7 @@ from ser_batch.engine.job import Options
 from ser_batch.engine.worker import Worker
 from ser_batch.errors import SerBatchError
 from ser_batch.model.bundle import load_bundle
-from ser_batch.runs.run import resolve_settings
+from ser_batch.runs.settings import resolve_settings
 from tests.running import ROOT
 
 SNR_DB = (20, 10, 5, 0, -5)

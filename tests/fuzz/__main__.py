@@ -50,7 +50,7 @@ class Campaign:
         self.expected = {}  # path of a whole file that is under way → the annotation that it must get
         self.open = set()
         self.deaths = Counter()
-        pool.Failure = self.note_death  # the pool speaks of a death only when the file dies again, alone
+        pool.Failure = self.note_death  # the pool reports a crash only when the file crashes again, alone
 
     def note_death(self, stage, error, message):
         self.deaths[error] += 1
