@@ -171,7 +171,7 @@ def test_memory_does_not_grow_with_the_files(shards, tmp_path):
             tracemalloc.stop()
 
     peak(1)  # imports
-    assert abs(peak(100) - peak(10)) < 50_000
+    assert abs(peak(300) - peak(10)) < 200_000  # objects in reference cycles wait for the collector
 
 
 def test_shards_of_other_settings_are_refused(archive, shards, tmp_path):
