@@ -269,6 +269,7 @@ def test_a_profile_shares_the_workers_time_among_the_stages(samples, tmp_path):
     assert "nothing was annotated" in again.stderr
 
 
+@pytest.mark.slow
 def test_files_that_are_passed_over_are_counted_in_every_kind_of_run(samples, tmp_path):
     folder = tmp_path / "in"
     shutil.copytree(samples / "diary", folder)

@@ -152,6 +152,7 @@ def test_options_that_cannot_be_met(corpus, tmp_path, option, value, code, said)
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_an_evaluation_under_noise(corpus, tmp_path):
     (tmp_path / "hum").mkdir()
     soundfile.write(tmp_path / "hum" / "hum.wav", np.sin(np.arange(60_000) / 10), 16_000)
@@ -180,6 +181,7 @@ def test_too_few_speakers(corpus, tmp_path):
     assert "too few speakers to split" in done.stderr
 
 
+@pytest.mark.slow
 def test_several_corpora_are_mapped_together(corpus, tmp_path):
     (tmp_path / "labels.csv").write_text("from,to\nangry,sad\n")
     done = ser_batch(
@@ -198,6 +200,7 @@ def test_several_corpora_are_mapped_together(corpus, tmp_path):
     assert "CREMA-D: 1 emotion (sad)" in done.stderr
 
 
+@pytest.mark.slow
 def test_places_that_cannot_be_written(corpus):
     for command in (
         ("train", corpus, "-o", "/proc/model"),

@@ -56,6 +56,7 @@ def test_ctrl_c_lets_the_file_in_work_be_finished(slow, tmp_path):
     assert journal_lines(tmp_path / "out") == 2
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_all_memory_fails_alone(samples, tmp_path):
     (tmp_path / "in").mkdir()
     for name in ("a.flac", "greedy-1.flac"):

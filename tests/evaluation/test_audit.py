@@ -57,6 +57,7 @@ def estimates(predicted, confidence, actual, seed, n=60):
     return sample.estimate(joint_cells(votes, predicted[indices]), figures)
 
 
+@pytest.mark.slow
 def test_estimates_are_unbiased_and_intervals_cover_the_truth():
     found, covered, truths = [], [], []
     for seed in range(100):

@@ -255,6 +255,7 @@ def test_stretches_on_stdout(calls):
     assert (failed["start"], failed["end"]) == (7.0, 99.0)
 
 
+@pytest.mark.slow
 def test_stretches_are_the_clips_of_a_corpus(calls, tmp_path):
     path = calls / "corpus.csv"
     lines = [

@@ -32,6 +32,7 @@ def data_of(path):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text)[1])
 
 
+@pytest.mark.slow
 def test_the_page_holds_the_audio_and_not_the_predictions(page_path):
     data = data_of(page_path)
     assert len(data["items"]) == 12
