@@ -149,7 +149,7 @@ def annotated(tmp_path_factory, voice):
         write(folder / "in" / name, voice)
     with pytest.MonkeyPatch.context() as monkeypatch:
         write_outcomes(folder / "in", voice, monkeypatch)
-    done = annotate(folder / "in", "-o", folder / "out")
+    done = annotate(folder / "in", "--no-voice", "-o", folder / "out")  # some of them are no speech
     assert done.returncode == 3, done.stderr
     return folder
 
