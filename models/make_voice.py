@@ -56,13 +56,20 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--go-on-from", type=Path, help="a network that this script has exported")
+    parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
     given = parser.parse_args()
     train, test = _windows(given)
-    network = fit(train, given.steps, given.seed)
+    keras.utils.set_random_seed(given.seed)
+    network = loaded(given.go_on_from) if given.go_on_from else build()
+    fit(network, train, given.steps, given.seed, given.learning_rate)
     given.output.mkdir(parents=True, exist_ok=True)
     path = given.output / NETWORK_FILE
     path.write_bytes(exported(network))
-    command = f"python models/make_voice.py MATERIAL silero_vad_16k_op15.onnx --steps {given.steps}"
+    command = (
+        f"python models/make_voice.py MATERIAL silero_vad_16k_op15.onnx --steps {given.steps} --seed {given.seed} "
+        f"--learning-rate {given.learning_rate:g}{' --go-on-from FILE' if given.go_on_from else ''}"
+    )
     card = {
         "name": "voice",
         "schema_version": 1,
@@ -83,6 +90,7 @@ def main() -> None:
             "sources": _sources(train),
             "steps": given.steps,
             "seed": given.seed,
+            "began_with_sha256": sha256_of(given.go_on_from) if given.go_on_from else None,
         },
         "evaluation": evaluate(Network(path, N_STEPS), test),
         "limits": LIMITS,
@@ -106,42 +114,76 @@ def _windows(given: argparse.Namespace) -> tuple[Windows, Windows]:
     return train, test
 
 
-def build() -> keras.Model:
-    """Log-mel `[188, 128]` in dB to 47 logits: bands and frames by fours, then depthwise convolutions over time."""
+def build(normalised: bool = True) -> keras.Model:
+    """Log-mel `[188, 128]` in dB to 47 logits: bands and frames by fours, then depthwise convolutions over time.
+
+    Args:
+        normalised: with batch norm, for a training from random weights; else with biases, as it is exported.
+    """
+    bias = not normalised
     first, second, width = CHANNELS
     given = keras.Input((N_FRAMES, N_MELS))
     x = keras.layers.Rescaling(-2 / FLOOR_DB, offset=1.0)(given)
     x = keras.layers.Reshape((N_FRAMES, N_MELS, 1))(x)
-    x = _convolution(x, first, (STEP_FRAMES, 8), (STEP_FRAMES, 4))
-    x = _convolution(x, second, (3, 4), (1, 4))
+    x = _convolution(x, first, (STEP_FRAMES, 8), (STEP_FRAMES, 4), bias)
+    x = _convolution(x, second, (3, 4), (1, 4), bias)
     x = keras.layers.Reshape((N_STEPS, 1, second * N_MELS // 16))(x)
     x = keras.layers.Dropout(DROPOUT)(x)
-    x = _convolution(x, width, 1, 1)
+    x = _convolution(x, width, 1, 1, bias)
     for dilation in DILATIONS:
-        x = _block(x, width, dilation)
+        x = _block(x, width, dilation, bias)
     x = keras.layers.Dropout(DROPOUT)(x)
     x = keras.layers.Conv2D(1, 1)(x)
     return keras.Model(given, keras.layers.Reshape((N_STEPS,))(x))
 
 
-def _convolution(x: Any, channels: int, kernel: Any, strides: Any) -> Any:
-    x = keras.layers.Conv2D(channels, kernel, strides=strides, padding="same", use_bias=False)(x)
-    return keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+def _convolution(x: Any, channels: int, kernel: Any, strides: Any, bias: bool) -> Any:
+    x = keras.layers.Conv2D(channels, kernel, strides=strides, padding="same", use_bias=bias)(x)
+    return keras.layers.ReLU()(x if bias else keras.layers.BatchNormalization()(x))
 
 
-def _block(x: Any, channels: int, dilation: int) -> Any:
+def _block(x: Any, channels: int, dilation: int, bias: bool) -> Any:
     """A residual block: five steps of each channel by itself, then all channels of a step."""
-    y = keras.layers.DepthwiseConv2D((5, 1), padding="same", dilation_rate=(dilation, 1), use_bias=False)(x)
-    y = keras.layers.BatchNormalization()(y)
-    return keras.layers.Add()([x, _convolution(y, channels, 1, 1)])
+    y = keras.layers.DepthwiseConv2D((5, 1), padding="same", dilation_rate=(dilation, 1), use_bias=bias)(x)
+    y = y if bias else keras.layers.BatchNormalization()(y)
+    return keras.layers.Add()([x, _convolution(y, channels, 1, 1, bias)])
 
 
-def fit(windows: Windows, steps: int, seed: int) -> keras.Model:
+def loaded(path: Path) -> keras.Model:
+    """The network of a flat buffer that `exported` made, with its int8 weights as floats: to go on from there."""
+    resolver = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = tf.lite.Interpreter(str(path), experimental_op_resolver_type=resolver)
+    interpreter.allocate_tensors()
+    kinds = "CONV_2D", "DEPTHWISE_CONV_2D"
+    inputs = [step["inputs"] for step in interpreter._get_ops_details() if step["op_name"] in kinds]
+    network = build(normalised=False)
+    layers = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D)
+    ]
+    for layer, (_, kernel, bias) in zip(layers, inputs, strict=True):
+        weights = _floats(interpreter, kernel).transpose(
+            1, 2, 3, 0
+        )  # a depthwise kernel ends with its channels, too
+        layer.set_weights([weights, interpreter.get_tensor(bias)])
+    return network
+
+
+def _floats(interpreter: Any, index: int) -> Array:
+    """A constant tensor, with the scales of its channels if it is of int8."""
+    values = interpreter.get_tensor(index)
+    if values.dtype != np.int8:
+        return values
+    [details] = [each for each in interpreter.get_tensor_details() if each["index"] == index]
+    return values * details["quantization_parameters"]["scales"][:, None, None, None]
+
+
+def fit(network: keras.Model, windows: Windows, steps: int, seed: int, learning_rate: float) -> None:
     """Train a network on batches that are mixed anew each time; AdamW, a cosine down to nothing."""
-    keras.utils.set_random_seed(seed)
-    rng, mixer, network = np.random.default_rng(seed), Mixer(windows), build()
+    rng, mixer = np.random.default_rng(seed), Mixer(windows)
     schedule = keras.optimizers.schedules.CosineDecay(
-        1e-4, steps, warmup_target=LEARNING_RATE, warmup_steps=steps // 20
+        1e-4, steps, warmup_target=learning_rate, warmup_steps=steps // 20
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY, clipnorm=1.0)
 
@@ -162,7 +204,6 @@ def fit(windows: Windows, steps: int, seed: int) -> keras.Model:
         if step % 250 == 0:
             print(f"step {step}: loss {total / 250:.4f}, {time.monotonic() - began:.0f} s", flush=True)
             total = 0.0
-    return network
 
 
 def exported(network: keras.Model) -> bytes:

@@ -3,8 +3,9 @@
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +64,18 @@ def files(root: Path, source: dict[str, Any], part: str) -> list[Path]:
     if not source.get("files"):
         return []
     wanted, aside = re.compile(source["files"]), re.compile(source.get("test", "$^"))
-    names = (path.relative_to(root).as_posix() for path in sorted(_walk(root)))
     return [
-        root / name for name in names if wanted.match(name) and bool(aside.search(name)) == (part == "test")
+        root / name
+        for name in _names(root)
+        if wanted.match(name) and bool(aside.search(name)) == (part == "test")
     ]
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(root, followlinks=True):
-        yield from (Path(folder) / name for name in names if Path(name).suffix.lower() in SUFFIXES)
+@cache
+def _names(root: Path) -> list[str]:
+    """All audio files below a folder, links followed, sorted."""
+    found = (Path(folder) / name for folder, _, names in os.walk(root, followlinks=True) for name in names)
+    return sorted(path.relative_to(root).as_posix() for path in found if path.suffix.lower() in SUFFIXES)
 
 
 class Teacher:

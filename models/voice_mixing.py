@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from voice_material import Windows
+from voice_material import Windows, sources
 
 from ser_batch.audio.features import from_levels, mel_edges
 from ser_batch.audio.front_end import FLOOR_DB, N_FRAMES, N_MELS
@@ -24,6 +24,10 @@ class Mixer:
 
     def __init__(self, windows: Windows):
         self._windows = windows
+        weights = np.array([source.get("weight", 1.0) for source in sources()])[
+            windows.source[~windows.speech]
+        ]
+        self._shares = weights / weights.sum()
         self._hiss = np.random.default_rng(0).gamma(2.0, 0.5, (64, N_FRAMES, N_MELS)).astype(np.float32)
         self._speech, self._other = np.flatnonzero(windows.speech), np.flatnonzero(~windows.speech)
 
@@ -63,7 +67,7 @@ class Mixer:
         return power
 
     def _others(self, n: int, rng: Rng) -> Array:
-        return _shifted(_coloured(self._power(rng.choice(self._other, n)), rng), rng)
+        return _shifted(_coloured(self._power(rng.choice(self._other, n, p=self._shares)), rng), rng)
 
 
 def _coloured(power: Array, rng: Rng) -> Array:

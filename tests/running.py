@@ -20,7 +20,7 @@ from ser_batch.runs.plan import Plan
 from ser_batch.runs.settings import resolve_settings
 
 SER_BATCH = [sys.executable, "-m", "ser_batch"]
-TABLES = ("files.csv", "segments.csv", "failures.csv")
+TABLES = ("files.csv", "segments.csv", "speech.csv", "failures.csv")
 ROOT = Path(__file__).resolve().parent.parent
 FAULTS = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests' / 'faults'}:{ROOT}"}  # see sitecustomize.py there
 

@@ -10,8 +10,8 @@ from ser_batch.audio.front_end import HOP, N_FRAMES, SAMPLE_RATE
 STEP_FRAMES = 4  # frames of 16 ms in a step, for each of which the detector gives a probability
 N_STEPS = N_FRAMES // STEP_FRAMES
 STEP_SECONDS = STEP_FRAMES * HOP / SAMPLE_RATE
-THRESHOLD = 0.5
-MIN_SPEECH_SECONDS = 0.2  # of a window that is given a label
+THRESHOLD = 0.7  # chosen by the sounds and the clips of docs/voice.md
+MIN_SPEECH_SECONDS = 0.25  # of a window that is given a label
 SILENT = -1  # in place of the bits of a window that the detector was not asked about
 
 

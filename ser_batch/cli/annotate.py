@@ -80,7 +80,7 @@ from ser_batch.cli.config import configurable
 @click.option(
     "--min-speech",
     type=click.FloatRange(0, 3),
-    default=0.2,
+    default=0.25,
     show_default=True,
     metavar="SECONDS",
     help="Speech that a window must hold to be given a label; of a shorter window, half.",

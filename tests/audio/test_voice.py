@@ -25,7 +25,7 @@ def test_the_steps_are_a_window():
 
 def test_bits_are_the_steps_above_the_threshold():
     probabilities = np.zeros(N_STEPS, np.float32)
-    probabilities[[0, 3, 46]] = 0.5, 0.9, 1.0
+    probabilities[[0, 3, 46]] = 0.7, 0.9, 1.0
     assert speech_bits(probabilities) == 1 + 8 + 2**46
     assert speech_bits(np.zeros(N_STEPS, np.float32)) == 0
 
