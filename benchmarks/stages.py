@@ -199,7 +199,7 @@ def shares(ms: dict[str, float]) -> dict[str, float]:
 def draw(ms: dict[str, float], chosen: Namespace) -> None:
     """The stages of a window in one bar, the floor below it."""
     with shared.picture("benchmarks-stages", chosen, height=2.2) as axes:
-        for place, bars, colours in ((0, shares(ms), range(7)), (1, floors(ms), (2, 5))):
+        for place, bars, colours in ((0, shares(ms), range(8)), (1, floors(ms), (2, 6))):
             left = 0.0
             for (name, each), colour in zip(bars.items(), colours, strict=True):
                 axes.barh(place, each, left=left, color=f"C{colour}", label=None if place else name)
