@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_batch.engine.job import Options
-from ser_batch.engine.ray.actor import AnnotationActor, bundle_files
+from ser_batch.engine.ray.actor import AnnotationActor, network_files
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.sources import Source
@@ -64,7 +64,7 @@ def annotate_dataset(
         raise SerBatchError(f"the dataset has columns {', '.join(taken)} already: rename them before")
     return ds.map_batches(
         _Annotate,
-        fn_constructor_args=((bundle_files(bundle), settings, timeout, __version__), schema, segments),
+        fn_constructor_args=((network_files(settings), settings, timeout, __version__), schema, segments),
         concurrency=actors or (1, max(1, int(ray.cluster_resources().get("CPU", 1)))),
         num_cpus=1,
         batch_size=batch_size,

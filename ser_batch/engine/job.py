@@ -63,8 +63,9 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that changes a result: path of the bundle, window and hop in seconds, denoise engine, and the seconds
-    of speech that a labelled window holds at least; None without the voice detector.
+    """Everything that changes a result: path of the bundle, window and hop in seconds, denoise engine, the seconds of
+    speech that a labelled window holds at least (None without the voice detector), and the detector's folder (None for
+    the one that ships).
     """
 
     model: str
@@ -72,3 +73,4 @@ class Settings:
     hop: float
     denoise: str
     min_speech: float | None = MIN_SPEECH_SECONDS
+    voice: str | None = None

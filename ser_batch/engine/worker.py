@@ -51,7 +51,7 @@ class Worker:
         self._network = Network(bundle.network_path, self._n_labels)
         self._detector = None
         if settings.min_speech is not None:
-            self._detector = Network(load_voice().network_path, voice.N_STEPS)
+            self._detector = Network(load_voice(settings.voice).network_path, voice.N_STEPS)
         self._spool = Spool()
         self._watch = Stopwatch()
 

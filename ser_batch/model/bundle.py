@@ -105,18 +105,18 @@ class Voice:
         return self.card["sha256"]
 
 
-def load_voice() -> Voice:
-    """Find and check the voice detector that ships.
+def load_voice(folder: str | None = None) -> Voice:
+    """Find and check the voice detector in a folder, by default the one that ships.
 
     Raises:
         SerBatchError: it is missing, altered or for another front end.
     """
-    for home in _homes():
-        if (home / VOICE).is_dir():
-            card, digest = _read_files(home / VOICE)
-            _check_front_end(home / VOICE, card, [FRONT_END])
-            _check_digest(home / VOICE, card, digest)
-            return Voice(home / VOICE, card)
+    for path in [Path(folder)] if folder else [home / VOICE for home in _homes()]:
+        if path.is_dir():
+            card, digest = _read_files(path)
+            _check_front_end(path, card, [FRONT_END])
+            _check_digest(path, card, digest)
+            return Voice(path, card)
     raise SerBatchError("the voice detector is missing: install ser-batch again, or give --no-voice")
 
 

@@ -19,33 +19,41 @@ from ser_batch.engine.pool import Pool
 from ser_batch.engine.result import Outcome
 from ser_batch.errors import SerBatchError
 from ser_batch.inputs.sources import Source
-from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
+from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, VOICE, load_bundle, load_voice
 from ser_batch.stretches import with_file
 from ser_batch.version import __version__
 
 PREFIX = "ser-batch-actor-"
+MODEL = "model"  # folder of the model, beside that of the voice detector
 FRESH_SECONDS = 60.0  # age up to which a folder may not have been locked yet
 
 
-def bundle_files(bundle: Bundle) -> dict[str, bytes]:
-    """Return the files of a bundle, to be sent to the nodes."""
-    return {name: (bundle.path / name).read_bytes() for name in (CARD_FILE, NETWORK_FILE)}
+def network_files(settings: Settings) -> dict[str, bytes]:
+    """Return the files of the model and of the voice detector, to be sent to the nodes."""
+    folders = {MODEL: load_bundle(settings.model).path}
+    if settings.min_speech is not None:
+        folders[VOICE] = load_voice(settings.voice).path
+    return {
+        f"{folder}/{name}": (path / name).read_bytes()
+        for folder, path in folders.items()
+        for name in (CARD_FILE, NETWORK_FILE)
+    }
 
 
 class AnnotationActor:
     """An actor with a pool of one process. The methods of the group `control` run beside the others."""
 
-    def __init__(self, bundle: Mapping[str, bytes], settings: Settings, timeout: float, version: str):
-        """Unpack and check the bundle, and start the process.
+    def __init__(self, files: Mapping[str, bytes], settings: Settings, timeout: float, version: str):
+        """Write and check the files of the networks, and start the process.
 
         Args:
-            bundle: the result of `bundle_files`.
-            settings: of the run; its model is replaced by the bundle.
+            files: the result of `network_files`.
+            settings: of the run; its folders are replaced by those of the files.
             timeout: as for `ser_batch.engine.pool.Pool`.
             version: of ser-batch on the driver.
 
         Raises:
-            SerBatchError: this node has another version of ser-batch, or the bundle is damaged (SHA-256).
+            SerBatchError: this node has another version of ser-batch, or the model is damaged (SHA-256).
         """
         if version != __version__:
             raise SerBatchError(
@@ -54,10 +62,13 @@ class AnnotationActor:
             )
         self._stopped = threading.Event()
         self._folder, self._lock = _locked_folder()
-        for name, content in bundle.items():
-            (self._folder / name).write_bytes(content)
-        load_bundle(self._folder)
-        self._pool = Pool(replace(settings, model=str(self._folder)), 1, timeout)
+        for name, content in files.items():
+            path = self._folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+        model, detector = self._folder / MODEL, self._folder / VOICE
+        load_bundle(model)
+        self._pool = Pool(replace(settings, model=str(model), voice=str(detector)), 1, timeout)
 
     def ready(self) -> None:
         """Return as soon as the actor is placed."""

@@ -19,13 +19,12 @@ from ray.exceptions import ObjectStoreFullError, OutOfDiskError, RayActorError, 
 
 from ser_batch.engine.job import Options, Settings
 from ser_batch.engine.pool import STARTS, chunks
-from ser_batch.engine.ray.actor import AnnotationActor, bundle_files
+from ser_batch.engine.ray.actor import AnnotationActor, network_files
 from ser_batch.engine.ray.local import private_cluster
 from ser_batch.engine.result import Failure, Outcome
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.inputs.paths import absolute
 from ser_batch.inputs.sources import Source
-from ser_batch.model.bundle import load_bundle
 from ser_batch.stretches import split
 from ser_batch.version import __version__
 
@@ -174,8 +173,8 @@ class _ActorPool:
             scheduling_strategy="SPREAD",
             max_restarts=0,
         )(AnnotationActor)
-        bundle = ray.put(bundle_files(load_bundle(settings.model)))  # once for all actors
-        self._arguments = (bundle, settings, timeout, __version__)
+        files = ray.put(network_files(settings))  # once for all actors
+        self._arguments = (files, settings, timeout, __version__)
 
     def annotate(
         self, new: Iterator[list[Source]], stopped: Callable[[], bool]

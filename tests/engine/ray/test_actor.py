@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,6 @@ from ser_batch.engine.job import Options
 from ser_batch.engine.worker import Worker
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.inputs.sources import Source
-from ser_batch.model.bundle import load_bundle
 from ser_batch.runs.progress import Progress
 from ser_batch.runs.run import run
 from tests.running import annotate
@@ -19,24 +19,32 @@ pytest.importorskip("ray", reason="needs Ray: pip install 'ser-batch[ray]'")
 
 
 @pytest.fixture(scope="module")
-def bundle():
-    from ser_batch.engine.ray.actor import bundle_files
+def files(settings):
+    from ser_batch.engine.ray.actor import network_files
 
-    return bundle_files(load_bundle("crema-d"))
+    return network_files(settings)
 
 
-def node_worker(bundle, settings, version=ser_batch.__version__):
+def node_worker(files, settings, version=ser_batch.__version__):
     from ser_batch.engine.ray.actor import AnnotationActor
 
-    return AnnotationActor(bundle, settings, 60.0, version)
+    return AnnotationActor(files, settings, 60.0, version)
 
 
-def test_bytes_give_the_annotation_of_the_file(bundle, settings, samples, tmp_path, monkeypatch):
+def test_the_files_are_those_of_the_model_and_of_the_voice_detector(files, settings):
+    from ser_batch.engine.ray.actor import network_files
+
+    assert {name.split("/")[0] for name in files} == {"model", "voice"}
+    without = network_files(replace(settings, min_speech=None))
+    assert {name.split("/")[0] for name in without} == {"model"}
+
+
+def test_bytes_give_the_annotation_of_the_file(files, settings, samples, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     path = samples / "meeting" / "introduction.flac"
     here, sent = Source(str(path), path.stat().st_size, 0), Source("elsewhere/introduction.flac", 0, 0)
     content = path.read_bytes()
-    actor = node_worker(bundle, settings)
+    actor = node_worker(files, settings)
     try:
         found = dict(actor.annotate([here, sent, here], {1: [content[:1_000], content[1_000:]]}))
         expected = Worker(settings).annotate(str(path)).record()
@@ -46,24 +54,24 @@ def test_bytes_give_the_annotation_of_the_file(bundle, settings, samples, tmp_pa
     assert not any(tmp_path.iterdir())
 
 
-def test_an_actor_deletes_the_folders_of_killed_actors(bundle, settings, tmp_path, monkeypatch):
+def test_an_actor_deletes_the_folders_of_killed_actors(files, settings, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     left = tmp_path / "ser-batch-actor-left"
     left.mkdir()
     (left / "model.tflite").write_bytes(b"-")
     os.utime(left, (0, 0))
-    living = node_worker(bundle, settings)
+    living = node_worker(files, settings)
     [folder] = tmp_path.iterdir()
     os.utime(folder, (0, 0))
     try:
-        node_worker(bundle, settings).close()
+        node_worker(files, settings).close()
         assert list(tmp_path.iterdir()) == [folder]
     finally:
         living.close()
 
 
-def test_a_stopped_actor_annotates_nothing(bundle, settings, samples):
-    actor = node_worker(bundle, settings)
+def test_a_stopped_actor_annotates_nothing(files, settings, samples):
+    actor = node_worker(files, settings)
     try:
         actor.stop()
         assert actor.annotate([Source(str(samples / "meeting" / "introduction.flac"), 0, 0)], {}) == []
@@ -71,15 +79,15 @@ def test_a_stopped_actor_annotates_nothing(bundle, settings, samples):
         actor.close()
 
 
-def test_a_damaged_bundle_is_refused(bundle, settings):
-    damaged = {**bundle, "model.tflite": bundle["model.tflite"][:-1] + b"?"}
+def test_a_damaged_model_is_refused(files, settings):
+    damaged = {**files, "model/model.tflite": files["model/model.tflite"][:-1] + b"?"}
     with pytest.raises(SerBatchError, match="SHA-256"):
         node_worker(damaged, settings)
 
 
-def test_another_version_is_refused(bundle, settings):
+def test_another_version_is_refused(files, settings):
     with pytest.raises(SerBatchError, match=r"has ser-batch .*, not 0\.0\.1: install the same"):
-        node_worker(bundle, settings, version="0.0.1")
+        node_worker(files, settings, version="0.0.1")
 
 
 def test_a_path_is_not_an_address(samples, tmp_path):
