@@ -26,6 +26,7 @@ from ser_batch.runs import mirror
 from ser_batch.stretches import Stretch
 from tests.running import (
     FAULTS,
+    TABLES,
     annotate,
     end_of,
     group,
@@ -216,7 +217,7 @@ def content(s3, key):
 
 
 def stored_tables(s3, prefix):
-    return {name: content(s3, f"{prefix}/{name}") for name in ("files.csv", "segments.csv", "failures.csv")}
+    return {name: content(s3, f"{prefix}/{name}") for name in TABLES}
 
 
 @slow
@@ -385,7 +386,7 @@ def test_another_machine_resumes_a_killed_run(s3, samples, tmp_path, out):
 
     s3.faults["GET", "/5.flac"] = ["slow"] * 9
     arguments = [inputs, "-o", url, "-j", "1", "--work-dir", str(tmp_path / "first")]
-    script = "import sys; from ser_batch.cli import main; from ser_batch.engine import mirror; "
+    script = "import sys; from ser_batch.cli import main; from ser_batch.runs import mirror; "
     script += "mirror.UPLOAD_SECONDS = 0.2; main(sys.argv[1:])"
     command = [sys.executable, "-c", script, "annotate", *arguments]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -485,5 +486,5 @@ def test_no_output_contains_secrets_of_urls(web, tmp_path):
 
     anew = annotate(*(url.replace("s1gned", "an0ther") for url in urls), "-o", tmp_path)
     assert "2 done before" in anew.stderr
-    with pytest.raises(SerBatchError, match=r"pause.wav\?id=7 is given twice, with other parameters"):
+    with pytest.raises(SerBatchError, match=r"pause.wav\?id=7 is given twice, with different credentials"):
         ser_batch.annotate_to([urls[1], urls[1].replace("s1gned", "an0ther")], tmp_path / "twice")
