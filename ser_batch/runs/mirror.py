@@ -182,7 +182,7 @@ class _Store:
             snapshot.unlink()
 
     def upload_tables(self, since: float) -> None:
-        """Upload the files written since a time; `run.json` and a shard's index last."""
+        """Upload the files written since a time; the mark of completeness last: `run.json`, or a shard's index."""
         tables = self._output.tables
         new = [
             path
@@ -191,7 +191,10 @@ class _Store:
             and path.is_file()
             and path.stat().st_mtime >= since
         ]
-        last = [path for path in (tables / "run.json", self._output.index) if path.exists()]
+        markers = [self._output.index, tables / "run.json"]
+        if self._output.shard:
+            markers.reverse()
+        last = [path for path in markers if path.exists()]
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(self._put, (path for path in new if path not in last)))
         for path in last:

@@ -350,7 +350,14 @@ def test_an_output_in_a_store(s3, samples, tmp_path, out, undisturbed):
     assert done.returncode == 0, done.stderr
     assert f"tables in {url}" in done.stderr
     assert stored_tables(s3, key) == undisturbed
-    expected = {*undisturbed, "annotations.json", "report.html", "run.json", ".journal/run.journal"}
+    expected = {
+        *undisturbed,
+        "annotations.json",
+        "report.html",
+        "run.json",
+        ".journal/run.journal",
+        ".journal/run.index",
+    }
     assert keys(s3, key) == expected
     puts = [path for method, path in s3.seen if method == "PUT"]
     assert puts[-1].partition("?")[0].endswith("run.json")
