@@ -186,7 +186,7 @@ def gains(corpora: list[Corpus], repetitions: int) -> list[dict[str, Any]]:
 
 def audits(corpora: list[Corpus], archive: str, n: int, numbers: Iterable[int]) -> dict[str, list[bool]]:
     """Whether the interval of each estimate covers the truth, for audits of archives from all corpora in turn."""
-    from ser_batch.evaluation.adaptation import choose, fit_choice, nested_cross_validated
+    from ser_batch.evaluation.adaptation import FOLDS, choose, fit_choice, nested_cross_validated
     from ser_batch.evaluation.audit_estimates import Sample, joint_cells
     from ser_batch.evaluation.audit_estimates import figures as estimated
 
@@ -213,7 +213,7 @@ def audits(corpora: list[Corpus], archive: str, n: int, numbers: Iterable[int]) 
         fitted = fit_choice(choose(p[drawn], votes, shift), p[drawn], votes, shift)
         true, *_ = figures(corpus, archive, corpus.of_clips(fitted.apply(corpus.probabilities)), rest)
         held_out = nested_cross_validated(p[drawn], votes, shift).argmax(axis=1)
-        after = sample.estimate(joint_cells(answers[drawn], held_out), estimated)[0]
+        after = sample.estimate(joint_cells(answers[drawn], held_out), estimated)[0].cross_validated(FOLDS)
         covered.setdefault("accuracy after calibration", []).append(after.low <= true <= after.high)
     return covered
 

@@ -14,10 +14,9 @@ from benchmarks.shared import on_cores, scratch, table
 from ser_batch.corpora.feature_table import FeatureTable
 from ser_batch.evaluation.evaluate import held_out_clips
 from ser_batch.evaluation.metrics import confusion_matrix, uar
-from ser_batch.model.bundle import load_bundle
+from ser_batch.model.bundle import KERAS_FILE, load_bundle
 from ser_batch.model.runtime import Network
 from ser_batch.training.export import TOLERANCE, export
-from ser_batch.training.fitting import KERAS_FILE
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def features(
-    corpus: PathLike,
+    corpora: PathLike | Sequence[PathLike],
     output: PathLike | None = None,
     *,
     labels: PathLike | Mapping[str, str] | None = None,
@@ -30,10 +30,10 @@ def features(
     jobs: int | None = None,
     progress: bool = False,
 ) -> "FeatureTable":
-    """The feature table of a labelled corpus; what `ser-batch features` does.
+    """The feature table of a labelled corpus, or of several together; what `ser-batch features` does.
 
     Args:
-        corpus: folder, CSV file, or a stored table, which is returned as it is.
+        corpora: folders, CSV files, or stored tables.
         output: `.npz` file to store it in.
         labels: as for `train`.
         denoise: noise reduction before the features: `off` (default), `gate` or `noisereduce`.
@@ -53,9 +53,8 @@ def features(
         from ser_batch.training.views import SUFFIX, compute_views
 
     mapping = read_mapping(labels)
-    table, notes = join(
-        [_table(corpus, mapping, denoise or "off", jobs, progress)], mapping, only_shared=False
-    )
+    tables = [_table(corpus, mapping, denoise or "off", jobs, progress) for corpus in listed(corpora)]
+    table, notes = join(tables, mapping, only_shared=True)
     if progress:
         _say(notes)
     if output is not None:
@@ -63,7 +62,7 @@ def features(
     if views:
         if output is None or not table.paths:
             raise UsageError(
-                f"{fspath(corpus)}: views need its audio, and an output file beside which they are stored"
+                f"{table.corpus}: views need its audio, and an output file beside which they are stored"
             )
         folder = Path(output).with_suffix(SUFFIX)
         compute_views(table, folder, views, 0, fspath(noise or ""), jobs or default_jobs(), not progress)
@@ -77,6 +76,7 @@ def train(
     recipe: PathLike = "fast",
     settings: Mapping[str, Any] | None = None,
     init_from: PathLike | None = None,
+    average: Sequence[PathLike] = (),
     labels: PathLike | Mapping[str, str] | None = None,
     features: str | None = None,
     epochs: int | None = None,
@@ -102,6 +102,8 @@ def train(
         settings: values for single keys of the recipe, such as `{"augmentation.noise_share": 0.35}`.
         init_from: a bundled model's name, or a folder that `train` wrote: its weights are the initial ones, except
             those of the last layer where the labels differ.
+        average: folders of models whose logits are averaged; nothing is trained. With `cross_validate` their networks
+            of the same fold are averaged, so they must be cross-validated on the same corpus.
         labels: label mapping: `six`, a CSV with the columns from,to, or a mapping; "" leaves clips out.
         features: input of the network, `mfcc` or `logmel`; by default as the recipe says.
         epochs: of each stage, at most; by default as the recipe says.
@@ -142,10 +144,11 @@ def train(
     options = stages[-1]
     hold_out = HoldOut(validation, test, test_fold, cross_validate, folds)
     start = load_bundle(init_from) if init_from else None
+    members = [load_bundle(each) for each in average]
     noise = read_noise(options.noise) if options.noise else None
     test_noises = [read_noise(each) for each in options.test_noise]
     mapping = read_mapping(labels)
-    denoise = denoise or (start.denoise if start else "off")
+    denoise = denoise or next((each.denoise for each in (start, *members) if each), "off")
     tables = [_table(corpus, mapping, denoise, jobs, progress) for corpus in listed(corpora)]
     table, notes = join(tables, mapping, only_shared=True)
     if progress:
@@ -162,6 +165,7 @@ def train(
         seed,
         fspath(recipe),
         start=start,
+        members=members,
         teacher=Teacher.load(Path(teacher), table) if teacher else None,
         noise=noise,
         test_noises=test_noises,

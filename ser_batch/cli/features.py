@@ -9,7 +9,7 @@ from ser_batch.cli import shared
 
 
 @click.command(epilog="Example: ser-batch features CREMA-D -o features.npz")
-@shared.corpus
+@shared.corpora
 @click.option(
     "-o",
     "--output",
@@ -30,13 +30,13 @@ from ser_batch.cli import shared
 @click.option("--noise", type=click.Path(), metavar="DIR", help="Recorded noise for the views.")
 @shared.jobs
 @shared.quiet
-def command(corpus: str, output: Path, quiet: bool, **options: Any) -> None:
-    """Compute the feature table of CORPUS: what `train` and `evaluate` would compute anew each time.
+def command(corpora: tuple[str, ...], output: Path, quiet: bool, **options: Any) -> None:
+    """Compute the feature table of CORPUS, or of several together: what `train` would compute anew each time.
 
     CORPUS is a folder of CREMA-D, RAVDESS, TESS, SAVEE or EMO-DB, a folder with one folder an emotion, or a
     CSV file with the columns file,label[,speaker].
     """
     import ser_batch
 
-    table = ser_batch.features(corpus, output, progress=not quiet, **options)
+    table = ser_batch.features(list(corpora), output, progress=not quiet, **options)
     click.echo(f"{len(table):,} clips of {len(set(table.speakers)):,} speakers in {output}", err=True)

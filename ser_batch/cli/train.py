@@ -26,6 +26,9 @@ from ser_batch.cli.config import configurable
 @click.option(
     "--init-from", "--fine-tune", "init_from", metavar="DIR", help="Fine-tune this model, or a bundled one."
 )
+@click.option(
+    "--average", multiple=True, metavar="DIR", help="Average the logits of these models; train nothing."
+)
 @shared.labels
 @click.option("--features", type=click.Choice(("mfcc", "logmel")), help="Input of the network.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Of each stage, at most.")

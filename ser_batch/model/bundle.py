@@ -13,6 +13,7 @@ from ser_batch.errors import SerBatchError, UsageError
 
 SCHEMA_VERSION = 2  # 1: networks that were exported with the rotation from MFCC back to log-mel
 NETWORK_FILE = "model.tflite"
+KERAS_FILE = "model.keras"  # the trained network in float32, where training continues; not needed to annotate
 CARD_FILE = "card.json"
 VOICE = "voice"  # the folder of the voice detector, beside those of the models
 

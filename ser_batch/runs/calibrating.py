@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ser_batch.errors import SerBatchError
 from ser_batch.evaluation.adaptation import (
+    FOLDS,
     choose,
     fit_choice,
     nested_cross_validated,
@@ -130,17 +131,23 @@ def calibration_of(listened: Listened, shift: NDArray[np.float64], labels: Seque
         "unknown": listened.unknown,
         "between_listeners": _between_listeners(listened, sample),
         "before": _estimates(sample, listened.votes, listened.probabilities, labels),
-        "after": _estimates(sample, listened.votes, after, labels),
+        "after": _estimates(sample, listened.votes, after, labels, min(FOLDS, int(emotions.sum()))),
         "shares": _shares(sample, listened, labels),
     }
 
 
 def _estimates(
-    sample: Sample, votes: NDArray[np.float64], probabilities: NDArray[np.float64], labels: Sequence[str]
+    sample: Sample,
+    votes: NDArray[np.float64],
+    probabilities: NDArray[np.float64],
+    labels: Sequence[str],
+    folds: int | None = None,
 ) -> dict[str, Any]:
+    """Figures of the labels; with `folds`, the probabilities are held-out ones of a cross-validation."""
     predicted = probabilities.argmax(axis=1)
     cells = joint_cells(votes, predicted)
-    accuracy, uar, kappa, *_ = sample.estimate(cells, figures)
+    found = sample.estimate(cells, figures)[:3]
+    accuracy, uar, kappa = [each.cross_validated(folds) for each in found] if folds else found
     confusion = iter(sample.estimate(cells, _confusion))
     answers = (*labels, "other")
     return {

@@ -70,7 +70,7 @@ def make_card(
     card = {
         "schema_version": SCHEMA_VERSION,
         "name": folder.resolve().name,
-        "summary": f"{_pipeline(options)}, trained on {table.corpus}: {len(job.labels)} emotions",
+        "summary": f"{_pipeline(job)}, trained on {table.corpus}: {len(job.labels)} emotions",
         "labels": job.labels,
         "front_end": {**FRONT_END, "features": options.features},
         "denoise": table.denoise,
@@ -86,7 +86,7 @@ def make_card(
             "mapping": dict(job.mapping),
             "clips": clips,
             "speakers": speakers,
-            "recipe": {"name": job.recipe, "stages": [asdict(stage) for stage in job.stages]},
+            "recipe": _recipe(job),
             "hold_out": asdict(job.hold_out),
             "seed": job.seed,
             "start": _start(job),
@@ -121,8 +121,21 @@ def recorded_options(bundle: Bundle) -> TrainOptions:
     return changed(TrainOptions(), recorded, where)
 
 
-def _pipeline(options: TrainOptions) -> str:
-    return f"{NAMES[options.features]} → {'Whisper encoder' if options.network == 'whisper' else 'CNN'}"
+def _pipeline(job: Job) -> str:
+    networks = [recorded_options(member).network for member in job.members] or [job.options.network]
+    named = ["Whisper encoder" if network == "whisper" else "CNN" for network in networks]
+    return f"{NAMES[job.options.features]} → {' + '.join(named)}"
+
+
+def _recipe(job: Job) -> dict[str, Any]:
+    """Name and stages of the recipe, or the models that are averaged."""
+    if not job.members:
+        return {"name": job.recipe, "stages": [asdict(stage) for stage in job.stages]}
+    members = []
+    for member in job.members:
+        recipe = member.card["training"]["recipe"]
+        members.append({"sha256": member.sha256, "command": member.card["command"], "recipe": recipe})
+    return {"name": "average", "members": members}
 
 
 def _start(job: Job) -> dict[str, Any] | None:
@@ -133,9 +146,14 @@ def _start(job: Job) -> dict[str, Any] | None:
     return {"name": job.start.name, "sha256": job.start.sha256, "voices": known}
 
 
+def _sources(job: Job) -> list[Bundle]:
+    """The models whose weights the new one has or starts from."""
+    return [*([job.start] if job.start else []), *job.members]
+
+
 def _attribution(job: Job) -> str:
     corpora = [ATTRIBUTION.get(corpus, "") for corpus in job.table.corpus.split(" + ")]
-    before = [job.start.card["training"]["attribution"]] if job.start else []
+    before = [source.card["training"]["attribution"] for source in _sources(job)]
     encoder = [WHISPER] if job.encoder else []
     return " ".join(filter(None, dict.fromkeys([*corpora, *before, *encoder])))
 
@@ -153,9 +171,8 @@ def _described(part: str, job: Job, speakers: dict[str, list[str]]) -> str:
         return f"{who}, on whom the training was stopped: the figures are somewhat too good"
     if part == "train":
         return f"{who}: the clips that were trained on: the figures say nothing about other clips"
-    known = qualified_speakers(table.corpus, set(speakers[part])) & (
-        seen_speakers(job.start.card) if job.start else set()
-    )
+    before = set().union(*(seen_speakers(source.card) for source in _sources(job)))
+    known = qualified_speakers(table.corpus, set(speakers[part])) & before
     if known:
         return f"{who}, {len(known)} of whom its initial model was trained on: the figures are too good"
     return f"{who}, not in training"

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_batch.corpora.joining import qualified_speakers
 from ser_batch.evaluation import calibration, metrics
 from ser_batch.evaluation.evaluate import Evaluation, logits_of
 from ser_batch.model.bundle import CARD_FILE, load_bundle
 from ser_batch.model.runtime import Network, softmax
+from ser_batch.training.averaging import check_unseen
 from ser_batch.training.fitting import CrossValidation, fit_one
 from ser_batch.training.job import Job
 from ser_batch.training.splits import folds_of, split_fold
@@ -32,7 +34,10 @@ def cross_validate(job: Job, out: Path) -> CrossValidation:
     logits_of_all = np.zeros((len(job.table), len(job.labels)), np.float32)
     for fold, test in folds_of(job.table, job.hold_out, job.seed).items():
         parts = split_fold(job.table, test, job.hold_out, job.seed)
-        bundle = fit_one(_of_fold(job, fold), parts, out / FOLDS / fold)
+        of_fold = _of_fold(job, fold)
+        speakers = set(job.table.select(test).speakers)
+        check_unseen(of_fold.members, qualified_speakers(job.table.corpus, speakers))
+        bundle = fit_one(of_fold, parts, out / FOLDS / fold)
         network = Network(bundle.network_path)
         evaluations[fold] = bundle.card["evaluation"]
         logits[fold], actual[fold] = logits_of(network, job.table.select(test)), job.classes[test]
@@ -74,7 +79,7 @@ def cross_validate(job: Job, out: Path) -> CrossValidation:
 
 def _of_fold(job: Job, fold: str) -> Job:
     """The job of a fold; it starts from the network of that fold, where the model to start from has one."""
-    job = replace(job, rooms=())
+    job = replace(job, rooms=(), members=[load_bundle(each.path / FOLDS / fold) for each in job.members])
     folder = job.start.path / FOLDS / fold if job.start else None
     return replace(job, start=load_bundle(folder)) if folder and (folder / CARD_FILE).exists() else job
 

@@ -9,26 +9,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_batch.audio import features, front_end
-from ser_batch.corpora.feature_table import FeatureTable
+from ser_batch.audio import features
 from ser_batch.evaluation import calibration, metrics, plots
 from ser_batch.evaluation.evaluate import Evaluation, evaluate, logits_of
 from ser_batch.evaluation.several import Evaluations
-from ser_batch.model.bundle import CARD_FILE, NETWORK_FILE, Bundle, load_bundle
+from ser_batch.model.bundle import CARD_FILE, KERAS_FILE, NETWORK_FILE, Bundle, load_bundle
 from ser_batch.model.runtime import Network
 from ser_batch.training import export
+from ser_batch.training.averaging import average
 from ser_batch.training.batches import Batches, balanced_weights, soft_targets
 from ser_batch.training.card import make_card
 from ser_batch.training.encoded_batches import EncodedBatches, encode_views
 from ser_batch.training.job import Job
-from ser_batch.training.options import QUIETEST_CELL_DB, TrainOptions
+from ser_batch.training.options import TrainOptions
 from ser_batch.training.soft_labels import out_of_fold
 from ser_batch.training.splits import Mask, strata_of
 
 if TYPE_CHECKING:
     import keras
 
-KERAS_FILE = "model.keras"
 CHECKPOINT_FILE = "checkpoint-{}.npz"  # one for each stage
 CHECKPOINTS = CHECKPOINT_FILE.format("*")
 ENCODED_FILE = "encoded.npy"
@@ -61,7 +60,10 @@ def fit_one(
         return load_bundle(out)
     out.mkdir(parents=True, exist_ok=True)
     table, weights = job.table, job.options.weights
-    model, course = train_network(job, parts, out)
+    if job.members:
+        model, course = average(job.members), {"epochs": 0, "best_epoch": 0, "seconds": 0}
+    else:
+        model, course = train_network(job, parts, out)
     model.save(out / KERAS_FILE)
     export.export(out / KERAS_FILE, out / NETWORK_FILE, weights)
     checked = np.flatnonzero(parts["train"])[:VERIFIED_CLIPS]
@@ -132,21 +134,6 @@ def train_network(job: Job, parts: dict[str, Mask], out: Path) -> tuple["keras.M
     return model, {"epochs": len(history), "best_epoch": best_epoch, "seconds": seconds}
 
 
-def band_statistics(table: FeatureTable, rows: NDArray[np.int64]) -> tuple[Array, Array]:
-    """Mean and deviation of each mel band, `[128]` in dB, over the true frames of some clips of a table."""
-    counts = np.zeros((256, front_end.N_MELS))
-    bands = np.arange(front_end.N_MELS)
-    for row in rows:
-        levels = table.levels[row, : table.frames[row]].astype(np.int64)
-        flat = np.bincount((levels * front_end.N_MELS + bands).ravel(), minlength=counts.size)
-        counts += flat.reshape(counts.shape)
-    level = np.maximum(features.from_levels(np.arange(256, dtype=np.uint8)), QUIETEST_CELL_DB)[:, None]
-    total = counts.sum(axis=0)
-    mean = (counts * level).sum(axis=0) / total
-    variance = (counts * np.square(level - mean)).sum(axis=0) / total
-    return mean.astype(np.float32), np.sqrt(variance + 1).astype(np.float32)
-
-
 def _train_stage(
     job: Job, stage: int, parts: dict[str, Mask], out: Path, before: "keras.Model | None"
 ) -> tuple["keras.Model", list[dict[str, float]], int]:
@@ -213,16 +200,20 @@ def _train_stage(
 def _set_initial_weights(model: "keras.Model", job: Job, rows: NDArray[np.int64]) -> None:
     """Weights of the model to start from, or of Whisper's encoder; statistics of the training clips."""
     from ser_batch.training.networks import build, cnn, whisper_classifier, whisper_encoder
+    from ser_batch.training.statistics import band_statistics, pause_spectrum
 
     if job.start:
         build.copy_weights(model, job.start.path / KERAS_FILE, output_too=job.start.labels == job.labels)
-    elif job.encoder:
+        return
+    spectrum = pause_spectrum(job.table, rows)
+    model.get_layer("noise_floor").set_weights([spectrum])
+    if job.encoder:
         whisper_encoder.load(model, job.encoder)
         some = np.random.default_rng(job.seed).permutation(rows)[:STANDARD_CLIPS]
         inputs = features.network_input(job.table.log_mel(some), job.options.features)
         whisper_classifier.set_standards(model, inputs)
     else:
-        cnn.set_normaliser(model, *band_statistics(job.table, rows))
+        cnn.set_normaliser(model, *band_statistics(job.table, rows, spectrum))
 
 
 def _batches(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Batches:

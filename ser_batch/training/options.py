@@ -14,11 +14,6 @@ AUGMENTATIONS = ("spectrogram", "waveform", "none")
 WEIGHTS = ("float32", "float16", "int8")
 TIME_STRIDE = 4  # frames of the spectrogram to one of the CNN
 
-# Below the loudest cell. The level of the noise floor depends on the room: a network that sees it takes a recording
-# from a quieter room than its corpus's for an emotion.
-QUIETEST_FRAME_DB = -50.0
-QUIETEST_CELL_DB = -60.0
-
 
 @dataclass(frozen=True)
 class CnnSizes:
@@ -74,6 +69,14 @@ class Rooms:
 
 
 @dataclass(frozen=True)
+class NoiseFloorOptions:
+    """Random changes of the noise floor in training."""
+
+    level_db: float = 15.0
+    colour_db: float = 3.0
+
+
+@dataclass(frozen=True)
 class TrainOptions:
     """Options of one stage of a training. A recipe is one or more of them; the defaults are those of `fast`."""
 
@@ -94,6 +97,7 @@ class TrainOptions:
     test_noise: tuple[str, ...] = ()
     augment: str = "spectrogram"
     augmentation: Strengths = field(default_factory=lambda: Strengths(recorded_share=0.35))
+    floor: NoiseFloorOptions = field(default_factory=NoiseFloorOptions)
     rooms: Rooms = field(default_factory=Rooms)
     distillation: Distillation = field(default_factory=Distillation)
     cnn: CnnSizes = field(default_factory=CnnSizes)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.bundle import CARD_FILE, Bundle
+from ser_batch.training.averaging import check_members
 from ser_batch.training.card import recorded_options
 from ser_batch.training.cross_validation import cross_validate
 from ser_batch.training.fitting import CHECKPOINTS, fit_one
@@ -45,7 +46,7 @@ def fit(job: Job, out: str | PathLike[str], resume: bool = False) -> Bundle:
 def _with_views(job: Job, out: Path) -> Job:
     """The job with the views that its options ask for, computed into the output folder if it has none."""
     n_views = max(options.rooms.views for options in job.stages)
-    if not n_views or job.views:
+    if not n_views or job.views or job.members:
         return job
     if not job.table.paths:
         raise UsageError(
@@ -77,6 +78,9 @@ def _check(job: Job) -> None:
         raise SerBatchError(
             f"{corpus}: {len(job.labels)} emotion ({', '.join(job.labels)}): training needs two or more"
         )
+    if job.members:
+        check_members(job.members, job.labels)
+        return
     if job.options.network == "whisper" and not (job.start or job.encoder):
         raise UsageError(
             "encoder.weights is not set: this network starts from Whisper's encoder: give the file of its arrays "

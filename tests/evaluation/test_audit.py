@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ser_batch.evaluation.audit_estimates import Sample, agreement, figures, joint_cells
+from ser_batch.evaluation.audit_estimates import Estimate, Sample, agreement, figures, joint_cells
 from ser_batch.evaluation.audit_sample import allocate, draw, strata
 
 
@@ -46,6 +46,15 @@ def test_each_unit_is_drawn_with_the_probability_that_is_told():
         == draw(stratum, 60, 1)[0].tolist()
         != draw(stratum, 60, 2)[0].tolist()
     )
+
+
+def test_a_cross_validated_figure_has_a_wider_interval():
+    wide = Estimate(0.6, 0.5, 0.68).cross_validated(5)
+    assert (wide.value, wide.low, wide.high) == pytest.approx((0.6, 0.45, 0.72))
+    share = Estimate(0.9, 0.05, 0.99).cross_validated(5)
+    assert (share.low, share.high) == (0, 1)
+    kappa = Estimate(0.1, -0.1, 0.3).cross_validated(5)
+    assert kappa.low == pytest.approx(-0.2)
 
 
 def estimates(predicted, confidence, actual, seed, n=60):

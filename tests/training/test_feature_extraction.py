@@ -35,6 +35,17 @@ def test_a_table_holds_what_the_front_end_gives(corpus, tmp_path):
     np.testing.assert_array_equal(stored.levels, table.levels)
 
 
+def test_several_corpora_are_joined_in_one_table(corpus, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(corpus / "sad", other / "sad")
+    shutil.copytree(corpus / "happy", other / "bored")
+    joined = ser_batch.features([corpus, other], tmp_path / "both.npz", views=1)
+    assert sorted(set(joined.labels)) == ["sad"]
+    assert len(joined.paths) == len(set(joined.names)) == 4
+    assert np.load(tmp_path / "both.views" / "levels.npy").shape[:2] == (4, 1)
+    assert FeatureTable.load(tmp_path / "both.npz").speakers == joined.speakers
+
+
 def test_denoise_is_applied_and_recorded(corpus):
     plain, gated = (ser_batch.features(corpus, denoise=denoise) for denoise in ("off", "gate"))
     assert gated.denoise == "gate"

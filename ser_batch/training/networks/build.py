@@ -17,8 +17,25 @@ HEAD = whisper_classifier.HEAD
 def build(options: TrainOptions, n_classes: int, frames: int | None = N_FRAMES) -> keras.Model:
     """Make the network that the options describe, with random weights; arguments as for `cnn.build`."""
     if options.network == "whisper":
-        return whisper_classifier.build(n_classes, options.classifier, frames, options.features)
-    return cnn.build(n_classes, options.cnn, frames, options.features)
+        return whisper_classifier.build(
+            n_classes, options.classifier, options.floor, frames, options.features
+        )
+    return cnn.build(n_classes, options.cnn, options.floor, frames, options.features)
+
+
+def load_network(path: Path) -> keras.Model:
+    """Load a trained network.
+
+    Raises:
+        SerBatchError: the file is missing, or Keras cannot open it.
+    """
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SerBatchError(
+            f"{path}: Keras cannot open it: restore the file, or give another model (bundles that are shipped without "
+            "it must be trained again)"
+        ) from error
 
 
 def copy_weights(model: keras.Model, path: Path, output_too: bool = True) -> None:
@@ -32,15 +49,14 @@ def copy_weights(model: keras.Model, path: Path, output_too: bool = True) -> Non
     Raises:
         SerBatchError: the file cannot be read, or holds another network.
     """
+    trained = load_network(path)
     try:
-        trained = keras.models.load_model(path, compile=False, safe_mode=True)
         for new, old in zip(model.layers, trained.layers, strict=True):
             if output_too or not is_output(new):
                 new.set_weights(old.get_weights())
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except ValueError as error:
         raise SerBatchError(
-            f"{path}: not a network to start from (Keras cannot open it, or its sizes differ from the card's): "
-            "restore the file, or start from another model"
+            f"{path}: its layers are not those of the card's recipe in this version: start from another model"
         ) from error
 
 

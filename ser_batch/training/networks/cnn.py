@@ -1,7 +1,8 @@
 """The CNN: MFCCs of a window, or its log-mel → logits of the emotions, in Keras 3 for any of its backends.
 
 All 128 MFCCs are an invertible rotation of the log-mel spectrogram: the network first inverts it, then convolves over
-time and frequency. Frames of silence and of zero padding are recognised by their level and left out of every mean.
+time and frequency. A fixed noise floor is added to every clip, so that the room's own matters less. Frames of padding
+are recognised by their level and left out of every mean.
 """
 
 from typing import Any
@@ -18,12 +19,17 @@ from ser_batch.training.networks.layers import (
     ActiveFrames,
     AttentiveStatistics,
     log_mel_of,
+    noise_floor,
 )
-from ser_batch.training.options import QUIETEST_CELL_DB, TIME_STRIDE, CnnSizes
+from ser_batch.training.options import TIME_STRIDE, CnnSizes, NoiseFloorOptions
 
 
 def build(
-    n_classes: int, sizes: CnnSizes, frames: int | None = N_FRAMES, features: str = "mfcc"
+    n_classes: int,
+    sizes: CnnSizes,
+    floor: NoiseFloorOptions,
+    frames: int | None = N_FRAMES,
+    features: str = "mfcc",
 ) -> keras.Model:
     """Make a network with random weights: `[batch, frames, 128]` features in, `[batch, n_classes]` logits out.
 
@@ -34,6 +40,7 @@ def build(
     inputs = keras.Input((frames, N_MELS), name=features)
     bands = log_mel_of(inputs)
     active = ActiveFrames(name="active_frames", dtype="float32")(bands)
+    bands = noise_floor(bands, active, floor)
     x = Normalise(name="normalise", dtype="float32")(bands, active)
     x = _convolve(_fold(x), sizes.stem, 3)
     active = layers.MaxPooling1D(TIME_STRIDE, padding="same", dtype="float32")(active)
@@ -59,7 +66,7 @@ def set_normaliser(model: keras.Model, mean: NDArray[np.float32], deviation: NDA
 
 @keras.saving.register_keras_serializable("ser_batch")
 class Normalise(layers.Layer):
-    """Log-mel as two channels, `[batch, frames, 128, 2]`; silent frames are 0 in both.
+    """Log-mel as two channels, `[batch, frames, 128, 2]`; padding is 0 in both.
 
     The first is standardised by each band's mean and deviation among the training speakers; from the second the
     clip's own mean of each band is subtracted, which removes the spectral colour of the recording.
@@ -74,7 +81,6 @@ class Normalise(layers.Layer):
 
     def call(self, bands: Any, active: Any) -> Any:
         """Standardise by the corpus and by the clip."""
-        bands = ops.maximum(bands, QUIETEST_CELL_DB)
         own = ops.sum(bands * active, axis=1, keepdims=True) / (ops.sum(active, axis=1, keepdims=True) + 1e-3)
         by_corpus = (bands - self.mean) / self.deviation * active
         by_clip = (bands - own) / self.deviation * active

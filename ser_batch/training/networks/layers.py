@@ -1,4 +1,4 @@
-"""Layers that both networks share: inverse DCT, active frames, attentive statistics."""
+"""Layers that both networks share: inverse DCT, noise floor, active frames, attentive statistics."""
 
 from typing import Any
 
@@ -7,14 +7,21 @@ import numpy as np
 from keras import layers, ops
 
 from ser_batch.audio.features import rotate
-from ser_batch.audio.front_end import N_MELS
-from ser_batch.training.options import QUIETEST_FRAME_DB
+from ser_batch.audio.front_end import FLOOR_DB, N_MELS
+from ser_batch.training.options import NoiseFloorOptions
 
 BATCH_NORM_MOMENTUM = 0.9
+PADDING_DB = FLOOR_DB + 0.5  # a frame whose loudest band lies below it is padding or digital silence
+BLEND_DB = 13.0  # two levels that differ by more are not added: the larger one stays
+FLOOR_WAVES = 4
 
 # row k is the k-th basis function over the bands; the 0-th is constant
 _DCT = rotate(np.eye(N_MELS, dtype=np.float32)).T
 _DCT_BUT_FIRST = np.concatenate([np.zeros_like(_DCT[:1]), _DCT[1:]])
+# smooth curves over the bands, [4, 128]
+_ORDERS = np.arange(1, FLOOR_WAVES + 1)[:, None]
+_WAVES = np.cos(np.pi * _ORDERS * np.arange(N_MELS) / (N_MELS - 1)) / np.sqrt(_ORDERS)
+_WAVES = _WAVES.astype(np.float32)
 
 
 def log_mel_of(inputs: Any) -> Any:
@@ -36,11 +43,67 @@ class InverseDCT(layers.Layer):
 
 @keras.saving.register_keras_serializable("ser_batch")
 class ActiveFrames(layers.Layer):
-    """1 for a frame with sound in any band, 0 for silence and padding: `[batch, frames, 1]` from log-mel."""
+    """1 for a frame with sound in any band, 0 for padding and digital silence: `[batch, frames, 1]` from log-mel."""
 
     def call(self, bands: Any) -> Any:
-        """Compare the loudest band of each frame with that of the window."""
-        return ops.cast(ops.max(bands, axis=-1, keepdims=True) > QUIETEST_FRAME_DB, "float32")
+        """Compare the loudest band of each frame with the front end's lower limit."""
+        return ops.cast(ops.max(bands, axis=-1, keepdims=True) > PADDING_DB, "float32")
+
+
+@keras.saving.register_keras_serializable("ser_batch")
+class NoiseFloor(layers.Layer):
+    """Adds the same stationary noise to every clip: the mean spectrum of the pauses of the training clips.
+
+    The level of the noise floor depends on the room: a network that sees it takes the room for an emotion. In training
+    the noise of each clip has a random level and colour, so that the network does not depend on them.
+    """
+
+    def __init__(self, level_db: float = 0.0, colour_db: float = 0.0, **options: Any):
+        """Set the limits of the random changes in training.
+
+        Args:
+            level_db: the level changes by up to this much, up or down.
+            colour_db: standard deviation of each of four cosines over the bands, which change the spectrum.
+            options: of a Keras layer.
+        """
+        super().__init__(**options)
+        self.level_db, self.colour_db = level_db, colour_db
+        self.seeds = keras.random.SeedGenerator()
+
+    def build(self, *shapes: Any) -> None:
+        """Create the weights for the spectrum, in dB relative to a clip's loudest cell."""
+        self.spectrum = self.add_weight(
+            shape=(N_MELS,),
+            initializer=keras.initializers.Constant(FLOOR_DB),
+            trainable=False,
+            name="spectrum",
+        )
+
+    def call(self, bands: Any, active: Any, training: bool | None = None) -> Any:
+        """Add the noise to the active frames of `bands`, `[batch, frames, 128]` in dB."""
+        noise = self.spectrum[None]
+        if training:
+            clips = ops.shape(bands)[0]
+            limits = {"minval": -self.level_db, "maxval": self.level_db, "seed": self.seeds}
+            waves = keras.random.normal((clips, FLOOR_WAVES), stddev=self.colour_db, seed=self.seeds)
+            noise = noise + keras.random.uniform((clips, 1), **limits) + waves @ _WAVES
+        return ops.where(active > 0, add_in_power(bands, noise[:, None]), bands)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the layer."""
+        return {**super().get_config(), "level_db": self.level_db, "colour_db": self.colour_db}
+
+
+def noise_floor(bands: Any, active: Any, options: NoiseFloorOptions) -> Any:
+    """Put the noise floor under log-mel; `options` limit its random changes in training."""
+    layer = NoiseFloor(options.level_db, options.colour_db, name="noise_floor", dtype="float32")
+    return layer(bands, active)
+
+
+def add_in_power(first: Any, second: Any) -> Any:
+    """The level of the sum of two powers, in dB, within 0.3 dB: a parabola replaces the logarithm, which is slow."""
+    closeness = ops.maximum(1 - ops.abs(first - second) / BLEND_DB, 0)
+    return ops.maximum(first, second) + 3 * ops.square(closeness)
 
 
 @keras.saving.register_keras_serializable("ser_batch")

@@ -20,14 +20,19 @@ from ser_batch.training.networks.layers import (
     ActiveFrames,
     AttentiveStatistics,
     log_mel_of,
+    noise_floor,
 )
-from ser_batch.training.options import ClassifierSizes, EncoderOptions
+from ser_batch.training.options import ClassifierSizes, EncoderOptions, NoiseFloorOptions
 
 HEAD = "head_"  # prefix of the output layers of several heads; `logits` is their mean
 
 
 def build(
-    n_classes: int, sizes: ClassifierSizes, frames: int | None = N_FRAMES, features: str = "mfcc"
+    n_classes: int,
+    sizes: ClassifierSizes,
+    floor: NoiseFloorOptions,
+    frames: int | None = N_FRAMES,
+    features: str = "mfcc",
 ) -> keras.Model:
     """Make the network with random weights: `[batch, frames, 128]` features in, `[batch, n_classes]` logits out.
 
@@ -36,6 +41,7 @@ def build(
     inputs = keras.Input((frames, N_MELS), name=features)
     bands = log_mel_of(inputs)
     active = ActiveFrames(name="active_frames", dtype="float32")(bands)
+    bands = noise_floor(bands, active, floor)
     active = EncoderFrames(name="active_encoder_frames", dtype="float32")(active)
     outputs = [
         Standardise(name=f"standard_{i}", dtype="float32")(each)

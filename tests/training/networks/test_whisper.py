@@ -6,7 +6,7 @@ import pytest
 
 from ser_batch.audio import features
 from ser_batch.errors import SerBatchError
-from ser_batch.training.options import ClassifierSizes, EncoderOptions
+from ser_batch.training.options import ClassifierSizes, EncoderOptions, NoiseFloorOptions
 
 keras = pytest.importorskip("keras")
 from ser_batch.training.networks import whisper_classifier, whisper_encoder  # noqa: E402
@@ -14,6 +14,7 @@ from ser_batch.training.networks.build import for_training  # noqa: E402
 from ser_batch.training.optimizer import LayerwiseAdamW  # noqa: E402
 
 SMALL = ClassifierSizes(width=8, attention_heads=2, hidden=8, frames_averaged=1)
+FLOOR = NoiseFloorOptions()
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_another_file_is_refused(tmp_path):
 
 
 def test_padding_is_not_active(table):
-    model = whisper_classifier.build(3, SMALL)
+    model = whisper_classifier.build(3, SMALL, FLOOR)
     bands = features.from_levels(table.levels[:2])
     heard = keras.Model(model.input, model.get_layer("active_encoder_frames").output)
     seconds = np.asarray(heard.predict_on_batch(features.rotate(bands))).sum(axis=(1, 2)) / 50
@@ -123,8 +124,8 @@ def test_padding_is_not_active(table):
 
 
 def test_crops_are_taken_by_the_same_weights(table):
-    whole = whisper_classifier.build(3, SMALL)
-    any_length = whisper_classifier.build(3, SMALL, frames=None)
+    whole = whisper_classifier.build(3, SMALL, FLOOR)
+    any_length = whisper_classifier.build(3, SMALL, FLOOR, frames=None)
     any_length.set_weights(whole.get_weights())
     mfcc = features.rotate(features.from_levels(table.levels[:2]))
     np.testing.assert_allclose(
@@ -148,7 +149,7 @@ def test_the_nearer_to_the_input_the_slower():
 
 
 def test_the_halves_of_a_network_compute_what_the_whole_does(table):
-    model = whisper_classifier.build(3, replace(SMALL, frames_averaged=2, heads=2))
+    model = whisper_classifier.build(3, replace(SMALL, frames_averaged=2, heads=2), FLOOR)
     encoder, head = whisper_classifier.split(model)
     mfcc = features.rotate(features.from_levels(table.levels[:2]))
     between = encoder.predict_on_batch(mfcc)
@@ -158,7 +159,7 @@ def test_the_halves_of_a_network_compute_what_the_whole_does(table):
 
 
 def test_blends_with_oneself_and_of_nothing_are_no_blends(table):
-    model = whisper_classifier.build(3, SMALL, None)
+    model = whisper_classifier.build(3, SMALL, FLOOR, None)
     mixing = whisper_classifier.with_mixup(for_training(model))
     clips = features.network_input(table.log_mel(np.arange(3)), "mfcc")
     whole = model.predict_on_batch(clips)
@@ -172,7 +173,7 @@ def test_blends_with_oneself_and_of_nothing_are_no_blends(table):
 
 
 def test_the_logits_are_the_mean_of_the_heads(table):
-    model = whisper_classifier.build(3, replace(SMALL, heads=3))
+    model = whisper_classifier.build(3, replace(SMALL, heads=3), FLOOR)
     taught = for_training(model)
     answers = taught.predict_on_batch(features.rotate(features.from_levels(table.levels[:2])))
     each = np.stack([answers[f"head_{i}"] for i in range(3)])
@@ -181,7 +182,7 @@ def test_the_logits_are_the_mean_of_the_heads(table):
 
 
 def test_a_share_of_the_change_is_kept_in_the_encoder_alone(encoder_file):
-    model = whisper_classifier.build(3, SMALL)
+    model = whisper_classifier.build(3, SMALL, FLOOR)
     whisper_encoder.load(model, encoder_file)
     before = model.get_weights()
     model.set_weights([weight + 1 for weight in before])
@@ -225,7 +226,7 @@ def test_two_stages_train_the_heads_then_the_encoder(table, encoder_file, tmp_pa
     ser_batch.train(tmp_path / "toy.npz", tmp_path / "out", recipe="large", settings=settings)
     bundle = load_bundle(str(tmp_path / "out"))
     trained = keras.models.load_model(bundle.path / "model.keras", compile=False)
-    published = whisper_classifier.build(3, SMALL)
+    published = whisper_classifier.build(3, SMALL, FLOOR)
     whisper_encoder.load(published, encoder_file)
     for name in ("conv1", "0_attention_in", "3_ffn_1", "norm"):
         changes = [
@@ -257,7 +258,7 @@ def test_a_frozen_encoder_does_not_change(table, quick, encoder_file, tmp_path):
     options = replace(quick, network="whisper", classifier=SMALL, encoder=frozen, epochs=1)
     job = Job(table, (options,), quiet=True)
     trained, _ = train_network(job, split(table, job.hold_out, 0), tmp_path)
-    published = whisper_classifier.build(3, SMALL)
+    published = whisper_classifier.build(3, SMALL, FLOOR)
     whisper_encoder.load(published, encoder_file)
     for variable, other in zip(trained.weights, published.weights, strict=True):
         if whisper_classifier.in_encoder(variable.path):

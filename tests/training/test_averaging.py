@@ -1,0 +1,71 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras")
+from ser_batch.errors import SerBatchError, UsageError  # noqa: E402
+from ser_batch.model.bundle import load_bundle  # noqa: E402
+from ser_batch.model.runtime import Network  # noqa: E402
+from ser_batch.training.job import Job  # noqa: E402
+from ser_batch.training.options import HoldOut  # noqa: E402
+from ser_batch.training.train import fit  # noqa: E402
+
+
+def trained(table, options, folder, seed, **hold_out):
+    return fit(Job(table, (options,), HoldOut(**hold_out), seed, quiet=True), folder)
+
+
+def test_logits_are_the_mean_of_those_of_the_members(bundle, table, quick, tmp_path):
+    other = trained(table, replace(quick, epochs=1), tmp_path / "other", 1)
+    both = fit(Job(table, (quick,), members=[bundle, other], quiet=True, command="train"), tmp_path / "both")
+    assert both.card["summary"].startswith("MFCC → CNN + CNN")
+    assert [each["sha256"] for each in both.card["training"]["recipe"]["members"]] == [
+        bundle.sha256,
+        other.sha256,
+    ]
+    logits = [
+        [Network(each.network_path)(clip) for clip in table.log_mel(np.arange(5))]
+        for each in (bundle, other, both)
+    ]
+    np.testing.assert_allclose(logits[2], np.mean(logits[:2], axis=0), atol=2e-3)
+
+
+def test_members_must_fit_each_other(bundle, table, quick, tmp_path):
+    with pytest.raises(UsageError, match="twice or more"):
+        fit(Job(table, (quick,), members=[bundle]), tmp_path / "a")
+    without_sad = table.select(np.array(table.labels) != "sad")
+    with pytest.raises(UsageError, match="its labels are angry, neutral, sad"):
+        fit(Job(without_sad, (quick,), members=[bundle, bundle]), tmp_path / "b")
+    gated = replace(bundle, card={**bundle.card, "denoise": "gate"})
+    with pytest.raises(UsageError, match="average models with the same input"):
+        fit(Job(table, (quick,), members=[bundle, gated]), tmp_path / "c")
+
+
+def test_a_member_without_its_keras_file_is_named(bundle, table, quick, tmp_path):
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    for name in ("card.json", "model.tflite"):
+        (folder / name).write_bytes((bundle.path / name).read_bytes())
+    with pytest.raises(SerBatchError, match=r"shipped/model\.keras: Keras cannot open it"):
+        fit(Job(table, (quick,), members=[load_bundle(folder)] * 2, quiet=True), tmp_path / "both")
+
+
+@pytest.mark.slow
+def test_a_fold_averages_the_networks_of_that_fold(table, quick, tmp_path):
+    options = replace(quick, epochs=1)
+    members = [
+        trained(table, options, tmp_path / name, seed, cross_validate=True)
+        for name, seed in (("one", 0), ("two", 1))
+    ]
+    hold_out = HoldOut(cross_validate=True)
+    both = fit(Job(table, (options,), hold_out, members=members, quiet=True), tmp_path / "both")
+    parts = [load_bundle(folder / "folds" / "2") for folder in (*(each.path for each in members), both.path)]
+    bands = table.log_mel(np.arange(4))
+    logits = [[Network(each.network_path)(clip) for clip in bands] for each in parts]
+    np.testing.assert_allclose(logits[2], np.mean(logits[:2], axis=0), atol=2e-3)
+    assert both.card["cross_validation"]["folds"]["2"]["uar"] == parts[2].card["evaluation"]["uar"]
+    elsewhere = Job(table, (options,), replace(hold_out, folds=2), 5, members=members, quiet=True)
+    shuffled = replace(elsewhere, table=replace(table, attributes={}))
+    with pytest.raises(SerBatchError, match="held out here|no such"):
+        fit(shuffled, tmp_path / "other")
