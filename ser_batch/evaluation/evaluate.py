@@ -108,14 +108,18 @@ class Evaluation:
         }
 
     def groups(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Clips, speakers, UAR and accuracy by value of each attribute that has 2 to 16 values; ages by decade."""
+        """Clips, speakers, UAR and accuracy by value of each attribute that has 2 to 16 values; ages by decade.
+
+        Clips without a value are in no group.
+        """
         columns = dict(self.attributes)
         if "age" in columns:
             columns["age"] = _decades(columns["age"])
+        values = {attribute: sorted(set(column) - {""}) for attribute, column in columns.items()}
         return {
-            attribute: {value: self._group(np.array(column) == value) for value in sorted(set(column))}
+            attribute: {value: self._group(np.array(column) == value) for value in values[attribute]}
             for attribute, column in columns.items()
-            if 2 <= len(set(column)) <= MOST_GROUPS
+            if 2 <= len(values[attribute]) <= MOST_GROUPS
             and attribute != "fold"
             and not attribute.startswith("vote_")
         }

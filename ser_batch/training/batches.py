@@ -24,7 +24,7 @@ class Batch(NamedTuple):
     """Inputs of the network, such as features `[clips, frames, 128]`; targets and weights of each output.
 
     `logits`: `[clips, n_classes]` that sum to 1, and `[clips]`. With a teacher, `frames`: `[clips, frames / 4, 96]`
-    and `[clips, frames / 4]`, 0 for padding; and `clip`: `[clips, 64]` and `[clips]`.
+    and `[clips, frames / 4]`, 0 for padding, mean 1; and `clip`: `[clips, 64]` and `[clips]`.
     """
 
     inputs: list[Array]
@@ -100,7 +100,9 @@ class Batches:
             active = np.arange(bands.shape[1])[middle] < frames[:, None]
             # the frames of a view with another speed or padding are not those of the teacher
             active &= ~replaced[:, None]
-            weights = {"frames": active.astype(np.float32), "clip": np.ones(len(rows), np.float32)}
+            # a mean of 1: Keras divides by the number of all frames, and few views must not mean a small loss
+            frame_weights = active / max(active.mean(), 1 / active.size)
+            weights = {"frames": frame_weights.astype(np.float32), "clip": np.ones(len(rows), np.float32)}
         pairs: list[Any] = []
         if self.options.augment == "spectrogram" and self.options.augmentation.mixup:
             share, other = mixup_partners(len(rows), rng, self.options.augmentation.mixup)

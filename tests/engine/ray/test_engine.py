@@ -103,6 +103,15 @@ def test_tables_equal_those_of_the_local_engine_despite_faults(cluster, samples,
     assert from_cluster == made(audio, tmp_path / "local", None, timeout=6.0)
 
 
+def test_adapted_tables_equal_those_of_the_local_engine(cluster, samples, tmp_path):
+    audio = tmp_path / "in"
+    for copy in "abcdef":
+        shutil.copytree(samples / "meeting", audio / copy)
+    shown = made(audio, tmp_path / "local", None, adapt=True, expect="neutral=0.6")
+    assert shown != made(audio, tmp_path / "plain", None)
+    assert shown == made(audio, tmp_path / "ray", cluster.address, adapt=True, expect="neutral=0.6")
+
+
 def test_nodes_may_join_and_leave_during_a_run(cluster, gated, tmp_path):
     audio, expected = gated
     running = at_the_gate(audio, tmp_path / "out", "-q", "--ray", cluster.address)
