@@ -72,12 +72,12 @@ def training(clips: FeatureTable, epochs: int, checkpoint: Path) -> dict[str, li
 
     options = TrainOptions(epochs=epochs + 1, mixed_precision=False)
     labels = sorted(set(clips.labels))
-    classes = np.array([labels.index(label) for label in clips.labels])
+    targets = soft_targets(clips, labels, options.votes, options.label_smoothing)
     batches = Watched(
         clips,
         np.arange(len(clips)),
-        soft_targets(clips, labels, options.votes, options.label_smoothing),
-        balanced_weights(classes, len(labels)),
+        targets,
+        balanced_weights(targets),
         options,
     )
     model = for_training(build(options, len(labels), frames=None))

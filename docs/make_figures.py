@@ -9,7 +9,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("meaning.md", "models.md")
 LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": "not said"}
-GROUPS = {"corpus": "corpus", "sex": "sex", "age": "age", "race": "race", "ethnicity": "ethnicity", "level": "intensity"}
+GROUPS = {
+    "corpus": "corpus",
+    "sex": "sex",
+    "age": "age",
+    "race": "race",
+    "ethnicity": "ethnicity",
+    "level": "intensity",
+}
 BEHIND = 3  # points of UAR
 MIN_ACTORS = 3  # smaller groups differ by chance
 Figures = dict[str, Any]

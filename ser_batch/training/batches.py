@@ -149,7 +149,10 @@ def soft_targets(table: FeatureTable, labels: list[str], votes: float, smoothing
     return ((1 - smoothing) * targets + smoothing / len(labels)).astype(np.float32)
 
 
-def balanced_weights(classes: Ints, n_classes: int) -> Array:
-    """Weights `[n_classes]` that give every class the same total weight; the mean over clips is 1."""
-    counts = np.bincount(classes, minlength=n_classes)
-    return (len(classes) / (n_classes * np.maximum(counts, 1))).astype(np.float32)
+def balanced_weights(targets: Array) -> Array:
+    """Weights `[n_classes]` that give every class the same total weight; the mean over clips is 1.
+
+    The targets, `[clips, n_classes]`, count, and not the labels: votes and soft labels have more of "neutral", which
+    the network would prefer.
+    """
+    return (len(targets) / (targets.shape[1] * np.maximum(targets.sum(axis=0), 1))).astype(np.float32)

@@ -217,11 +217,12 @@ def _set_initial_weights(model: "keras.Model", job: Job, rows: NDArray[np.int64]
 
 
 def _batches(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Batches:
+    targets = _targets(job, options, rows)
     return Batches(
         job.table,
         rows,
-        _targets(job, options, rows),
-        _class_weights(job, options, rows),
+        targets,
+        _class_weights(options, targets[rows]),
         options,
         job.seed,
         job.teacher,
@@ -235,15 +236,13 @@ def _encoded_batches(
 ) -> EncodedBatches:
     noise = job.noise.power if job.noise else None
     views = encode_views(encoder.predict_on_batch, job.table, rows, path, options, job.seed, noise, job.views)
-    targets, weights = _targets(job, options, rows)[rows], _class_weights(job, options, rows)
+    targets = _targets(job, options, rows)[rows]
+    weights = _class_weights(options, targets)
     return EncodedBatches(views, len(encoder.outputs) - 1, targets, weights, options, job.seed)
 
 
-def _class_weights(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Array:
-    n_classes = len(job.labels)
-    if options.class_weights:
-        return balanced_weights(job.classes[rows], n_classes)
-    return np.ones(n_classes, np.float32)
+def _class_weights(options: TrainOptions, targets: Array) -> Array:
+    return balanced_weights(targets) if options.class_weights else np.ones(targets.shape[1], np.float32)
 
 
 def _targets(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Array:

@@ -85,10 +85,11 @@ def test_weights_follow_mixed_targets(plain):
 
 
 def test_balanced_weights_make_classes_count_alike():
-    classes = np.array([0] * 6 + [1] * 3 + [2])
-    weights = balanced_weights(classes, 3)
-    np.testing.assert_allclose(weights * np.bincount(classes), 10 / 3)
-    assert weights[classes].mean() == pytest.approx(1)
+    targets = np.eye(3, dtype="f")[[0] * 6 + [1] * 3 + [2]]
+    for soft in (targets, 0.8 * targets + 0.2 * np.array([0.1, 0.1, 0.8], "f")):
+        weights = balanced_weights(soft)
+        np.testing.assert_allclose(weights * soft.sum(axis=0), 10 / 3, rtol=1e-6)
+        assert (soft @ weights).mean() == pytest.approx(1)
 
 
 def test_votes_and_smoothing_soften_targets(make_table):
