@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("keras")
-from ser_batch.errors import SerBatchError, UsageError  # noqa: E402
-from ser_batch.model.bundle import load_bundle  # noqa: E402
-from ser_batch.model.runtime import Network  # noqa: E402
-from ser_batch.training.job import Job  # noqa: E402
-from ser_batch.training.options import HoldOut  # noqa: E402
-from ser_batch.training.train import fit  # noqa: E402
+from ser_batch.errors import SerBatchError, UsageError
+from ser_batch.model.bundle import load_bundle
+from ser_batch.model.runtime import Network
+from ser_batch.training.job import Job
+from ser_batch.training.options import HoldOut
+from ser_batch.training.train import fit
 
 
 def trained(table, options, folder, seed, **hold_out):
@@ -67,5 +67,5 @@ def test_a_fold_averages_the_networks_of_that_fold(table, quick, tmp_path):
     assert both.card["cross_validation"]["folds"]["2"]["uar"] == parts[2].card["evaluation"]["uar"]
     elsewhere = Job(table, (options,), replace(hold_out, folds=2), 5, members=members, quiet=True)
     shuffled = replace(elsewhere, table=replace(table, attributes={}))
-    with pytest.raises(SerBatchError, match="held out here|no such"):
+    with pytest.raises(SerBatchError, match=r"held out here|no such"):
         fit(shuffled, tmp_path / "other")
