@@ -1,9 +1,13 @@
 """Benchmark of noise reduction: one network for each kind, in training and in use, on clean and on noisy speech.
 
     python -m benchmarks denoise CREMA-D crema_d.npz --noise NOISE --other-noise OTHER-NOISE
+    python -m benchmarks denoise CREMA-D crema_d.npz --other-noise OTHER-NOISE --model DIR --rooms RAVDESS …
 
 CREMA-D is a folder of its clips, `crema_d.npz` the table that knows the folds. A network hears each training clip as it
 is, and with recorded or white noise at 3 to 28 dB, before noise reduction. Clips of the held-out fold get other noise.
+
+With `--model`, a cross-validated model is measured in place of a training, with each kind of noise reduction in use: its
+network of the fold, and the model itself on other corpora.
 """
 
 import argparse
@@ -26,8 +30,10 @@ from ser_batch.audio.noise import Noise, mix, read_noise, white
 from ser_batch.audio.windows import load
 from ser_batch.corpora.clips import Clip
 from ser_batch.corpora.feature_table import FeatureTable
+from ser_batch.corpora.mapping import SIX
 from ser_batch.corpora.read import read_corpus
 from ser_batch.evaluation.metrics import confusion_matrix, uar
+from ser_batch.model.bundle import load_bundle
 from ser_batch.model.runtime import Network
 from ser_batch.training.job import Job
 from ser_batch.training.options import HoldOut, TrainOptions
@@ -122,24 +128,55 @@ def uars(
     return figures
 
 
+def in_use(
+    model: Path, fold: str, others: list[Clip], test: list[Noise], rooms: list[Path]
+) -> Iterator[list[str]]:
+    """A row for each kind of noise reduction in use: UAR of the fold, under noise, and of other corpora."""
+    of_fold, final = load_bundle(model / "folds" / fold), load_bundle(model)
+    network, final_network = Network(of_fold.network_path), Network(final.network_path)
+    corpora = [
+        [
+            replace(clip, label=SIX.get(clip.label, clip.label))
+            for clip in read_corpus(str(path)).clips
+            if SIX.get(clip.label, clip.label) in final.labels
+        ]
+        for path in rooms
+    ]
+    for kind in list(KINDS)[:3]:
+        figures = uars(network, others, kind, test, of_fold.labels)
+        figures += [uars(final_network, clips, kind, [], final.labels)[0] for clips in corpora]
+        yield [kind, *(f"{each:.3f}" for each in figures)]
+
+
 def main() -> None:
-    """Train, measure and print."""
+    """Train or take a model, measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("corpus", type=Path)
     parser.add_argument("table", type=Path)
-    parser.add_argument("--noise", type=Path, required=True)
+    parser.add_argument("--noise", type=Path, help="for the training")
     parser.add_argument("--other-noise", type=Path, required=True)
     parser.add_argument("--fold", default="2")
     parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--model", type=Path, help="measure this cross-validated model")
+    parser.add_argument(
+        "--rooms", type=Path, nargs="*", default=[], help="corpora that it is also measured on"
+    )
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out/denoise"))
     chosen = parser.parse_args()
     held_out = set(FeatureTable.load(chosen.table).where("fold", chosen.fold).speakers)
     clips = read_corpus(chosen.corpus).clips
     taught = [clip for clip in clips if clip.speaker not in held_out]
     others = [clip for clip in clips if clip.speaker in held_out]
-    training, test = [read_noise(chosen.noise), white()], [read_noise(chosen.other_noise), white()]
+    test = [read_noise(str(chosen.other_noise)), white()]
+    under = [f"{noise.source} {snr} dB" for noise in test for snr in SNRS]
+    if chosen.model:
+        named = [path.parent.name if path.is_file() else path.name for path in chosen.rooms]
+        found = list(in_use(chosen.model, chosen.fold, others, test, chosen.rooms))
+        print(table(["in use", "clean", *under, *named], found))
+        return
+    training = [read_noise(str(chosen.noise)), white()]
     options = TrainOptions(
         epochs=chosen.epochs,
         weights="float32",
@@ -155,5 +192,4 @@ def main() -> None:
                 [kind, use, *(f"{each:.3f}" for each in uars(network, others, use, test, job.labels))]
             )
             print(rows[-1], flush=True)
-    under = [f"{noise.source} {snr} dB" for noise in test for snr in SNRS]
     print(table(["in training", "in use", "clean", *under], rows))

@@ -83,12 +83,13 @@ class Job:
 
     def identity(self, parts: dict[str, Mask], stage: int) -> dict[str, Any]:
         """What a checkpoint of a stage must agree with to be resumed, in JSON's types."""
+        stages = [_training_options(options) for options in self.stages[: stage + 1]]
         clips = hashlib.sha256(json.dumps([self.table.names, self.table.labels]).encode())
         for part in sorted(parts):
             clips.update(parts[part].tobytes())
         return {
-            **json.loads(json.dumps(asdict(self.stages[stage]))),
-            "stages before": json.loads(json.dumps([asdict(options) for options in self.stages[:stage]])),
+            **stages[-1],
+            "stages before": stages[:-1],
             "seed": self.seed,
             "clips": clips.hexdigest(),
             "denoise": self.table.denoise,
@@ -96,3 +97,10 @@ class Job:
             "teacher": self.teacher.source if self.teacher else None,
             "noise": self.noise.source if self.noise else None,
         }
+
+
+def _training_options(options: TrainOptions) -> dict[str, Any]:
+    """The options in JSON's types, without those that only say what is measured after the training."""
+    entries = json.loads(json.dumps(asdict(options)))
+    del entries["test_noise"]
+    return entries
