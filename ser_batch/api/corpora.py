@@ -102,8 +102,8 @@ def train(
         settings: values for single keys of the recipe, such as `{"augmentation.noise_share": 0.35}`.
         init_from: a bundled model's name, or a folder that `train` wrote: its weights are the initial ones, except
             those of the last layer where the labels differ.
-        average: folders of models whose logits are averaged; nothing is trained. With `cross_validate` their networks
-            of the same fold are averaged, so they must be cross-validated on the same corpus.
+        average: folders of models whose probabilities are averaged; nothing is trained. With `cross_validate` their
+            networks of the same fold are averaged, so they must be cross-validated on the same corpus.
         labels: label mapping: `six`, a CSV with the columns from,to, or a mapping; "" leaves clips out.
         features: input of the network, `mfcc` or `logmel`; by default as the recipe says.
         epochs: of each stage, at most; by default as the recipe says.

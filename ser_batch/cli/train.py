@@ -27,7 +27,10 @@ from ser_batch.cli.config import configurable
     "--init-from", "--fine-tune", "init_from", metavar="DIR", help="Fine-tune this model, or a bundled one."
 )
 @click.option(
-    "--average", multiple=True, metavar="DIR", help="Average the logits of these models; train nothing."
+    "--average",
+    multiple=True,
+    metavar="DIR",
+    help="Average the probabilities of these models; train nothing.",
 )
 @shared.labels
 @click.option("--features", type=click.Choice(("mfcc", "logmel")), help="Input of the network.")

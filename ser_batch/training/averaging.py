@@ -1,22 +1,26 @@
-"""Averaging of trained models: one network whose logits are the mean of theirs. It is not trained further.
+"""Averaging of trained models: one network that gives the mean of their probabilities. It is not trained further.
 
 Source: L. Hansen and P. Salamon, "Neural Network Ensembles", IEEE Trans. PAMI 12(10), 1990. Networks of different
 kinds make different errors in recordings unlike the training corpus.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ser_batch.errors import UsageError
 from ser_batch.evaluation.evaluate import seen_speakers
-from ser_batch.model.bundle import KERAS_FILE, Bundle
+from ser_batch.model.bundle import KERAS_FILE, Bundle, load_bundle
 
 if TYPE_CHECKING:
     import keras
 
+FOLDS = "folds"  # folder of the networks of the folds, in that of the final one
+LEAST = 1e-6  # probability of which the logarithm is taken
+
 
 def check_members(members: Sequence[Bundle], labels: Sequence[str]) -> None:
-    """Check that the logits of some models can be averaged.
+    """Check that some models can be averaged.
 
     Raises:
         UsageError: fewer than two models, or they differ in labels, input features or noise reduction.
@@ -51,13 +55,32 @@ def check_unseen(members: Sequence[Bundle], speakers: set[str]) -> None:
             )
 
 
+def of_fold(members: Sequence[Bundle], fold: str) -> list[Bundle]:
+    """The networks of a fold of cross-validated models, each with the temperature of the other folds.
+
+    Raises:
+        UsageError: a member was not cross-validated, or has no such fold.
+    """
+    networks = []
+    for member in members:
+        figures = member.card.get("cross_validation", {}).get("folds", {}).get(fold)
+        if figures is None:
+            raise UsageError(f"{member.path}: has no network of fold {fold}: train it with --cross-validate")
+        network = load_bundle(member.path / FOLDS / fold)
+        networks.append(replace(network, card={**network.card, "temperature": figures["temperature"]}))
+    return networks
+
+
 def average(members: Sequence[Bundle]) -> "keras.Model":
-    """The network from features `[batch, 188, 128]` to the mean of the members' logits, `[batch, n_classes]`.
+    """The network from features `[batch, 188, 128]` to logits `[batch, n_classes]`.
+
+    The logits are the logarithm of the mean of the members' calibrated probabilities.
 
     Raises:
         SerBatchError: a member has no `.keras` file, or Keras cannot open it.
     """
     import keras
+    from keras import ops
 
     from ser_batch.audio.front_end import N_FRAMES, N_MELS
     from ser_batch.training.networks.build import load_network, without_rotation
@@ -65,9 +88,11 @@ def average(members: Sequence[Bundle]) -> "keras.Model":
 
     inputs = keras.Input((N_FRAMES, N_MELS), name=members[0].features)
     bands = log_mel_of(inputs)
-    logits = []
+    probabilities = []
     for number, member in enumerate(members):
         network = without_rotation(load_network(member.path / KERAS_FILE))
         # layers within a network must have names that differ
-        logits.append(keras.Model(network.input, network.output, name=f"member_{number}")(bands))
-    return keras.Model(inputs, keras.layers.Average(name="logits")(logits), name="ser_batch")
+        logits = keras.Model(network.input, network.output, name=f"member_{number}")(bands)
+        probabilities.append(ops.softmax(logits / member.temperature))
+    mean = keras.layers.Average()(probabilities)
+    return keras.Model(inputs, ops.log(mean + LEAST), name="ser_batch")

@@ -13,12 +13,11 @@ from ser_batch.evaluation import calibration, metrics
 from ser_batch.evaluation.evaluate import Evaluation, logits_of
 from ser_batch.model.bundle import CARD_FILE, load_bundle
 from ser_batch.model.runtime import Network, softmax
-from ser_batch.training.averaging import check_unseen
+from ser_batch.training.averaging import FOLDS, check_unseen, of_fold
 from ser_batch.training.fitting import CrossValidation, fit_one
 from ser_batch.training.job import Job
 from ser_batch.training.splits import folds_of, split_fold
 
-FOLDS = "folds"  # folder of the networks of the folds, in that of the final one
 FIGURES = ("uar", "accuracy", "macro_f1", "ece", "ece_uncalibrated")
 
 
@@ -34,10 +33,10 @@ def cross_validate(job: Job, out: Path) -> CrossValidation:
     logits_of_all = np.zeros((len(job.table), len(job.labels)), np.float32)
     for fold, test in folds_of(job.table, job.hold_out, job.seed).items():
         parts = split_fold(job.table, test, job.hold_out, job.seed)
-        of_fold = _of_fold(job, fold)
+        fold_job = _of_fold(job, fold)
         speakers = set(job.table.select(test).speakers)
-        check_unseen(of_fold.members, qualified_speakers(job.table.corpus, speakers))
-        bundle = fit_one(of_fold, parts, out / FOLDS / fold)
+        check_unseen(fold_job.members, qualified_speakers(job.table.corpus, speakers))
+        bundle = fit_one(fold_job, parts, out / FOLDS / fold)
         network = Network(bundle.network_path)
         evaluations[fold] = bundle.card["evaluation"]
         logits[fold], actual[fold] = logits_of(network, job.table.select(test)), job.classes[test]
@@ -79,7 +78,7 @@ def cross_validate(job: Job, out: Path) -> CrossValidation:
 
 def _of_fold(job: Job, fold: str) -> Job:
     """The job of a fold; it starts from the network of that fold, where the model to start from has one."""
-    job = replace(job, rooms=(), members=[load_bundle(each.path / FOLDS / fold) for each in job.members])
+    job = replace(job, rooms=(), members=of_fold(job.members, fold))
     folder = job.start.path / FOLDS / fold if job.start else None
     return replace(job, start=load_bundle(folder)) if folder and (folder / CARD_FILE).exists() else job
 

@@ -31,7 +31,7 @@ class Job:
         seed: of the split, the initial weights, the order and the augmentation.
         recipe: name or file of the recipe that the stages are from, to be recorded in the card.
         start: model to start from; `fit` takes the network, its sizes and the features from it.
-        members: trained models whose logits are averaged instead of a training.
+        members: trained models that are averaged instead of a training.
         teacher: for distillation; its rows are the table's.
         noise: recorded, to be added to the clips.
         test_noises: held-out clips are also measured with each of them.

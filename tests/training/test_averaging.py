@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("keras")
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.bundle import load_bundle
-from ser_batch.model.runtime import Network
+from ser_batch.model.runtime import Network, softmax
 from ser_batch.training.job import Job
 from ser_batch.training.options import HoldOut
 from ser_batch.training.train import fit
@@ -16,7 +16,12 @@ def trained(table, options, folder, seed, **hold_out):
     return fit(Job(table, (options,), HoldOut(**hold_out), seed, quiet=True), folder)
 
 
-def test_logits_are_the_mean_of_those_of_the_members(bundle, table, quick, tmp_path):
+def probabilities(bundle, clips, temperature=None):
+    network = Network(bundle.network_path)
+    return softmax(np.stack([network(clip) for clip in clips]), temperature or bundle.temperature)
+
+
+def test_probabilities_are_the_mean_of_those_of_the_members(bundle, table, quick, tmp_path):
     other = trained(table, replace(quick, epochs=1), tmp_path / "other", 1)
     both = fit(Job(table, (quick,), members=[bundle, other], quiet=True, command="train"), tmp_path / "both")
     assert both.card["summary"].startswith("MFCC → CNN + CNN")
@@ -24,11 +29,9 @@ def test_logits_are_the_mean_of_those_of_the_members(bundle, table, quick, tmp_p
         bundle.sha256,
         other.sha256,
     ]
-    logits = [
-        [Network(each.network_path)(clip) for clip in table.log_mel(np.arange(5))]
-        for each in (bundle, other, both)
-    ]
-    np.testing.assert_allclose(logits[2], np.mean(logits[:2], axis=0), atol=2e-3)
+    clips = table.log_mel(np.arange(5))
+    means = np.mean([probabilities(each, clips) for each in (bundle, other)], axis=0)
+    np.testing.assert_allclose(probabilities(both, clips, 1), means, atol=1e-3)
 
 
 def test_members_must_fit_each_other(bundle, table, quick, tmp_path):
@@ -61,11 +64,15 @@ def test_a_fold_averages_the_networks_of_that_fold(table, quick, tmp_path):
     hold_out = HoldOut(cross_validate=True)
     both = fit(Job(table, (options,), hold_out, members=members, quiet=True), tmp_path / "both")
     parts = [load_bundle(folder / "folds" / "2") for folder in (*(each.path for each in members), both.path)]
-    bands = table.log_mel(np.arange(4))
-    logits = [[Network(each.network_path)(clip) for clip in bands] for each in parts]
-    np.testing.assert_allclose(logits[2], np.mean(logits[:2], axis=0), atol=2e-3)
+    clips = table.log_mel(np.arange(4))
+    temperatures = [each.card["cross_validation"]["folds"]["2"]["temperature"] for each in members]
+    means = np.mean(
+        [probabilities(*pair) for pair in zip(parts[:2], [clips] * 2, temperatures, strict=True)], axis=0
+    )
+    np.testing.assert_allclose(probabilities(parts[2], clips, 1), means, atol=1e-3)
     assert both.card["cross_validation"]["folds"]["2"]["uar"] == parts[2].card["evaluation"]["uar"]
-    elsewhere = Job(table, (options,), replace(hold_out, folds=2), 5, members=members, quiet=True)
-    shuffled = replace(elsewhere, table=replace(table, attributes={}))
-    with pytest.raises(SerBatchError, match=r"held out here|no such"):
-        fit(shuffled, tmp_path / "other")
+    shuffled = replace(table, attributes={}, speakers=table.speakers[::-1])
+    with pytest.raises(UsageError, match="held out here"):
+        fit(Job(shuffled, (options,), replace(hold_out, folds=3), 5, members=members), tmp_path / "other")
+    with pytest.raises(UsageError, match="no network of fold"):
+        fit(Job(table, (options,), hold_out, members=parts[:2]), tmp_path / "parts")
