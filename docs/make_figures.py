@@ -103,6 +103,9 @@ def summaries(card: Figures) -> Iterator[str]:
         for name, key in METRICS.items():
             mean_sd = f"{crossed['mean'][key]:.3f} ± {crossed['sd'][key]:.3f}"
             rows.append((f"{name}, folds {', '.join(crossed['folds'])}", mean_sd))
+        for corpus, row in crossed["groups"].get("corpus", {}).items():
+            mean_sd = f"{row['uar']['mean']:.3f} ± {row['uar']['sd']:.3f}"
+            rows.append((f"UAR, folds, {corpus} alone", f"{mean_sd} ({row['speakers']} speakers)"))
         for noise, by_ratio in crossed["under_noise"].items():
             heard = ", ".join(f"{row['uar']['mean']:.3f}" for row in by_ratio.values())
             rows.append((f"UAR under noise: {noise}, {', '.join(by_ratio)} dB", heard))

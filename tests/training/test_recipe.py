@@ -26,7 +26,7 @@ def test_large_trains_the_heads_first_then_the_encoder():
     assert not encoder.frozen_encoder
     assert heads.classifier == encoder.classifier
     assert heads.classifier.heads == 3
-    assert (heads.epochs, encoder.epochs) == (20, 8)
+    assert (heads.epochs, encoder.epochs) == (10, 6)
 
 
 def test_settings_change_single_keys_in_every_stage():
