@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_batch.evaluation.calibration import fit_temperature
 from ser_batch.model.runtime import softmax
 from ser_batch.training import splits
 
@@ -38,20 +39,21 @@ def out_of_fold(
         strata: as for `ser_batch.training.splits.split_speakers`.
 
     Returns:
-        Probabilities `[clips, n_classes]`.
+        Calibrated probabilities `[clips, n_classes]`.
 
     Raises:
         SerBatchError: fewer than two speakers.
     """
-    soft = np.zeros_like(targets)
+    logits = np.zeros_like(targets)
     folds = splits.speaker_folds(speakers, min(FOLDS, len(set(speakers))), seed, strata=strata)
     for fold in folds.values():
         known = statistics[~fold].astype(np.float32)
         mean, deviation = known.mean(axis=0), known.std(axis=0) + 1e-3
         scaled = np.clip((statistics - mean) / deviation, -OUTLIER, OUTLIER).astype(np.float32)
         scaled = np.hstack([scaled, np.ones((len(scaled), 1), np.float32)])
-        soft[fold] = softmax(scaled[fold] @ _regress(scaled[~fold], targets[~fold]))
-    return soft
+        logits[fold] = scaled[fold] @ _regress(scaled[~fold], targets[~fold])
+    # the penalty makes the regression less confident than it is right
+    return softmax(logits, fit_temperature(logits, targets.argmax(axis=1))).astype(np.float32)
 
 
 def _regress(known: Array, targets: Array) -> Array:
