@@ -35,6 +35,7 @@ from ser_batch.corpora.read import read_corpus
 from ser_batch.evaluation.metrics import confusion_matrix, uar
 from ser_batch.model.bundle import load_bundle
 from ser_batch.model.runtime import Network
+from ser_batch.training.averaging import FOLDS
 from ser_batch.training.job import Job
 from ser_batch.training.options import HoldOut, TrainOptions
 from ser_batch.training.train import fit
@@ -132,7 +133,7 @@ def in_use(
     model: Path, fold: str, others: list[Clip], test: list[Noise], rooms: list[Path]
 ) -> Iterator[list[str]]:
     """A row for each kind of noise reduction in use: UAR of the fold, under noise, and of other corpora."""
-    of_fold, final = load_bundle(model / "folds" / fold), load_bundle(model)
+    of_fold, final = load_bundle(model / FOLDS / fold), load_bundle(model)
     network, final_network = Network(of_fold.network_path), Network(final.network_path)
     corpora = [
         [

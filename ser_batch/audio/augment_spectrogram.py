@@ -115,10 +115,15 @@ def equalise(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Arra
     """Add a smooth random curve over the bands, a sum of four cosines, like another microphone."""
     if not strengths.equaliser_db:
         return bands
-    wave = np.arange(1, EQUALISER_WAVES + 1)[:, None]
-    cosines = np.cos(np.pi * wave * np.arange(N_MELS) / (N_MELS - 1)) / np.sqrt(wave)
+    cosines = smooth_curves()
     sizes = rng.normal(0, strengths.equaliser_db, (len(bands), EQUALISER_WAVES))
     return _relative_to_loudest(bands + (sizes @ cosines).astype(np.float32)[:, None], frames)
+
+
+def smooth_curves() -> NDArray[np.float64]:
+    """Cosines over the bands, `[4, 128]`; a random sum of them is a smooth curve, like another microphone's."""
+    wave = np.arange(1, EQUALISER_WAVES + 1)[:, None]
+    return np.cos(np.pi * wave * np.arange(N_MELS) / (N_MELS - 1)) / np.sqrt(wave)
 
 
 def subtract_noise(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> Array:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from ser_batch.audio.augment_spectrogram import smooth_curves
 from ser_batch.audio.features import rotate
 from ser_batch.audio.front_end import FLOOR_DB, N_MELS
 from ser_batch.training.options import NoiseFloorOptions
@@ -13,15 +14,11 @@ from ser_batch.training.options import NoiseFloorOptions
 BATCH_NORM_MOMENTUM = 0.9
 PADDING_DB = FLOOR_DB + 0.5  # a frame whose loudest band lies below it is padding or digital silence
 BLEND_DB = 13.0  # two levels that differ by more are not added: the larger one stays
-FLOOR_WAVES = 4
 
 # row k is the k-th basis function over the bands; the 0-th is constant
 _DCT = rotate(np.eye(N_MELS, dtype=np.float32)).T
 _DCT_BUT_FIRST = np.concatenate([np.zeros_like(_DCT[:1]), _DCT[1:]])
-# smooth curves over the bands, [4, 128]
-_ORDERS = np.arange(1, FLOOR_WAVES + 1)[:, None]
-_WAVES = np.cos(np.pi * _ORDERS * np.arange(N_MELS) / (N_MELS - 1)) / np.sqrt(_ORDERS)
-_WAVES = _WAVES.astype(np.float32)
+_CURVES = smooth_curves().astype(np.float32)
 
 
 def log_mel_of(inputs: Any) -> Any:
@@ -85,8 +82,8 @@ class NoiseFloor(layers.Layer):
         if training:
             clips = ops.shape(bands)[0]
             limits = {"minval": -self.level_db, "maxval": self.level_db, "seed": self.seeds}
-            waves = keras.random.normal((clips, FLOOR_WAVES), stddev=self.colour_db, seed=self.seeds)
-            noise = noise + keras.random.uniform((clips, 1), **limits) + waves @ _WAVES
+            waves = keras.random.normal((clips, len(_CURVES)), stddev=self.colour_db, seed=self.seeds)
+            noise = noise + keras.random.uniform((clips, 1), **limits) + waves @ _CURVES
         return ops.where(active > 0, add_in_power(bands, noise[:, None]), bands)
 
     def get_config(self) -> dict[str, Any]:
