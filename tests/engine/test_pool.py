@@ -132,7 +132,7 @@ def test_after_a_stop_only_the_files_in_work_are_finished(clips, settings):
     for source, _ in pool.annotate(many, settings, 2, 60.0, stop.is_set):
         seen.append(source)
         stop.set()
-    assert 1 <= len(seen) <= 3  # the first, and what two workers were at
+    assert 1 <= len(seen) <= 4  # at most a result of each worker read together, then the file each was at
 
 
 def test_workers_do_not_queue_many_long_files(settings, samples):
