@@ -4,6 +4,7 @@ Source: L. Hansen and P. Salamon, "Neural Network Ensembles", IEEE Trans. PAMI 1
 kinds make different errors in recordings unlike the training corpus.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -74,7 +75,8 @@ def of_fold(members: Sequence[Bundle], fold: str) -> list[Bundle]:
 def average(members: Sequence[Bundle]) -> "keras.Model":
     """The network from features `[batch, 188, 128]` to logits `[batch, n_classes]`.
 
-    The logits are the logarithm of the mean of the members' calibrated probabilities.
+    The logits are the logarithm of the mean of the members' calibrated probabilities. A member that is given twice
+    counts twice, and is computed once.
 
     Raises:
         SerBatchError: a member has no `.keras` file, or Keras cannot open it.
@@ -88,11 +90,13 @@ def average(members: Sequence[Bundle]) -> "keras.Model":
 
     inputs = keras.Input((N_FRAMES, N_MELS), name=members[0].features)
     bands = log_mel_of(inputs)
-    probabilities = []
-    for number, member in enumerate(members):
-        network = without_rotation(load_network(member.path / KERAS_FILE))
+    by_path = {member.path: member for member in members}
+    times = Counter(member.path for member in members)
+    shares = []
+    for number, (path, member) in enumerate(by_path.items()):
+        network = without_rotation(load_network(path / KERAS_FILE))
         # layers within a network must have names that differ
         logits = keras.Model(network.input, network.output, name=f"member_{number}")(bands)
-        probabilities.append(ops.softmax(logits / member.temperature))
-    mean = keras.layers.Average()(probabilities)
+        shares.append(ops.softmax(logits / member.temperature) * (times[path] / len(members)))
+    mean = keras.layers.Add()(shares)
     return keras.Model(inputs, ops.log(mean + LEAST), name="ser_batch")
