@@ -31,6 +31,8 @@ class Strengths:
     Attributes:
         crops: lengths in frames; each batch is cropped to one of them. () for no cropping.
         stretch: the tempo is changed by a rate of 1 - stretch to 1 + stretch.
+        time_warp: a point inside the clip moves by up to this many frames; the ends do not move.
+        shift: the clip is rotated by up to this many frames (20 frames are about 5,000 samples).
         frequency_warp: frequencies are multiplied by 1 - frequency_warp to 1 + frequency_warp.
         equaliser_db: standard deviation of a smooth curve over the bands that is added.
         quieter_share: share of the clips from which their own background noise is subtracted.
@@ -47,6 +49,8 @@ class Strengths:
 
     crops: tuple[int, ...] = (128, 144, 160)
     stretch: float = 0.12
+    time_warp: float = 4.0
+    shift: int = 20
     frequency_warp: float = 0.08
     equaliser_db: float = 2.0
     quieter_share: float = 0.3
@@ -76,25 +80,32 @@ def augment(
     Returns:
         The changed batch, its new `frames`, and for each new frame its position in the old clip, `[clips, frames]`.
     """
-    length = rng.choice(strengths.crops or [bands.shape[1]])
-    bands, frames, positions = warp(bands, frames, rng, strengths, length)
+    start = np.zeros(len(bands), np.int64)
+    if strengths.crops:
+        bands, frames, start = crop(bands, frames, rng, rng.choice(strengths.crops))
+    bands, frames, positions = warp(bands, frames, rng, strengths)
     bands = subtract_noise(bands, frames, rng, strengths)
     bands = equalise(bands, frames, rng, strengths)
     bands = add_noise(bands, frames, rng, strengths)
     if recorded is not None:
         bands = add_recorded_noise(bands, frames, rng, strengths, recorded)
-    return mask(bands, frames, rng, strengths), frames, positions
+    return mask(bands, frames, rng, strengths), frames, positions + start[:, None]
 
 
-def warp(
-    bands: Array, frames: Ints, rng: Rng, strengths: Strengths, length: int
-) -> tuple[Array, Ints, Array]:
-    """Change the tempo, crop to `length` frames at a random start, and scale the frequency axis.
+def crop(bands: Array, frames: Ints, rng: Rng, length: int) -> tuple[Array, Ints, Ints]:
+    """Crop each clip to `length` frames at a random start; returns the batch, its `frames`, and the starts."""
+    start = rng.integers(0, np.maximum(frames - length, 0) + 1)
+    rows = start[:, None] + np.arange(length)
+    frames = np.minimum(frames, length)
+    return _relative_to_loudest(bands[np.arange(len(bands))[:, None], rows], frames), frames, start
 
-    Returns the same as `augment`.
+
+def warp(bands: Array, frames: Ints, rng: Rng, strengths: Strengths) -> tuple[Array, Ints, Array]:
+    """Stretch, warp and rotate the time axis, and scale the frequency axis; returns the same as `augment`.
+
     Source of the frequency scaling: N. Jaitly and G. Hinton, "Vocal Tract Length Perturbation (VTLP)", 2013.
     """
-    in_time, frames = _time_positions(frames, length, rng, strengths)
+    in_time, frames = _time_positions(frames, bands.shape[1], rng, strengths)
     bands = _resample(bands, in_time)
     bands = _resample(bands.swapaxes(1, 2), _band_positions(len(bands), rng, strengths)).swapaxes(1, 2)
     return _relative_to_loudest(bands, frames), frames, in_time
@@ -231,14 +242,17 @@ def _mix_some(bands: Array, clips: Ints, noise: Array, frames: Ints, snr_db: NDA
     return out
 
 
-def _time_positions(frames: Ints, length: int, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:
-    """Draw each new frame's position in the old clip, `[clips, length]`, and the new `frames`, `[clips]`."""
+def _time_positions(frames: Ints, n_frames: int, rng: Rng, strengths: Strengths) -> tuple[Array, Ints]:
+    """Draw each new frame's position in the old clip, `[clips, n_frames]`, and the new `frames`, `[clips]`."""
     old = frames[:, None]
     rate = 1 + strengths.stretch * rng.uniform(-1, 1, old.shape)
-    new = np.maximum(np.rint(old / rate).astype(np.int64), 1)
-    start = rng.integers(0, np.maximum(new - length, 0) + 1)
-    positions = (start + np.arange(length)) * rate
-    return np.clip(positions, 0, old - 1).astype(np.float32), np.minimum(new, length)[:, 0]
+    new = np.clip(np.rint(old / rate), 1, n_frames).astype(np.int64)
+    shift = rng.integers(-strengths.shift, strengths.shift + 1, old.shape)
+    position = (np.arange(n_frames) - shift) % new * rate
+    anchor = old * rng.uniform(0.25, 0.75, old.shape)
+    move = np.minimum(strengths.time_warp, old / 8) * rng.uniform(-1, 1, old.shape)
+    position = position + move * np.minimum(position / anchor, (old - position) / (old - anchor))
+    return np.clip(position, 0, old - 1).astype(np.float32), new[:, 0]
 
 
 def _band_positions(n: int, rng: Rng, strengths: Strengths) -> Array:

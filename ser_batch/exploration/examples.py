@@ -40,10 +40,10 @@ def augmented_waveforms(samples: Array, seed: int) -> dict[str, Array]:
 def augmented_spectrograms(log_mel: Array, frames: int, seed: int) -> dict[str, Array]:
     """A clip's log-mel `[188, 128]` after each spectrogram augmentation alone, and after all as drawn in training."""
     rng = np.random.default_rng(seed)
-    clip, lengths, length = log_mel[None], np.array([frames]), len(log_mel)
+    clip, lengths = log_mel[None], np.array([frames])
     always = Strengths(quieter_share=1, noise_share=1)
     changes: dict[str, Callable[[], Array]] = {
-        "tempo, crop and pitch": lambda: augment_spectrogram.warp(clip, lengths, rng, always, length)[0],
+        "stretch, shift and warp": lambda: augment_spectrogram.warp(clip, lengths, rng, always)[0],
         "quieter room": lambda: augment_spectrogram.subtract_noise(clip, lengths, rng, always),
         "equaliser": lambda: augment_spectrogram.equalise(clip, lengths, rng, always),
         "noise": lambda: augment_spectrogram.add_noise(clip, lengths, rng, always),

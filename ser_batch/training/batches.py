@@ -84,7 +84,7 @@ class Batches:
             yield self._batch(order[start : start + self.size], rng)
 
     def _batch(self, rows: Ints, rng: np.random.Generator) -> Batch:
-        bands, frames, same_times = self._clips(rows, rng)
+        bands, frames, replaced = self._clips(rows, rng)
         positions = np.broadcast_to(np.arange(front_end.N_FRAMES, dtype=np.float32), bands.shape[:2])
         if self.options.augment == "spectrogram":
             bands, frames, positions = augment_spectrogram.augment(
@@ -98,8 +98,9 @@ class Batches:
             targets["frames"] = self.teacher.at(rows, positions[:, middle] + 0.5)
             targets["clip"] = self.teacher.clips[rows]
             active = np.arange(bands.shape[1])[middle] < frames[:, None]
-            active &= same_times[:, None]
-            # a mean of 1: Keras divides by the number of all frames, and padding must not mean a small loss
+            # the frames of a view with another speed or padding are not those of the teacher
+            active &= ~replaced[:, None]
+            # a mean of 1: Keras divides by the number of all frames, and few views must not mean a small loss
             frame_weights = active / max(active.mean(), 1 / active.size)
             weights = {"frames": frame_weights.astype(np.float32), "clip": np.ones(len(rows), np.float32)}
         pairs: list[Any] = []
@@ -114,24 +115,17 @@ class Batches:
         return Batch([features.network_input(bands, self.options.features), *pairs], targets, weights)
 
     def _clips(self, rows: Ints, rng: np.random.Generator) -> tuple[Array, Ints, NDArray[np.bool_]]:
-        """Log-mel of some clips or of their views, their numbers of frames, and which have the times of the clip."""
-        frames, same_times = self.table.frames[rows], np.ones(len(rows), bool)
+        """Log-mel of some clips, their numbers of frames, and which of them are replaced by a view."""
+        frames, replaced = self.table.frames[rows], np.zeros(len(rows), bool)
         if self.options.augment == "waveform":
             files = [load(self.table.paths[row], front_end.WINDOW_SECONDS) for row in rows]
             clips = [augment_waveform.augment(samples, rng)[: front_end.WINDOW_SAMPLES] for samples in files]
-            return (
-                np.stack([features.log_mel(clip, self.table.denoise) for clip in clips]),
-                frames,
-                same_times,
-            )
+            return np.stack([features.log_mel(clip, self.table.denoise) for clip in clips]), frames, replaced
         levels = self.table.levels[rows]
         if self.views:
             replaced = rng.random(len(rows)) < self.options.rooms.share
-            levels[replaced], drawn = self.views.draw(rows[replaced], rng)
-            # another speed or padding changes the number of frames, but not that of a clip that fills the window
-            same_times[replaced] = (drawn == frames[replaced]) & (drawn < front_end.N_FRAMES)
-            frames[replaced] = drawn
-        return features.from_levels(levels), frames, same_times
+            levels[replaced], frames[replaced] = self.views.draw(rows[replaced], rng)
+        return features.from_levels(levels), frames, replaced
 
 
 def soft_targets(table: FeatureTable, labels: list[str], votes: float, smoothing: float) -> Array:

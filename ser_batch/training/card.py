@@ -113,22 +113,17 @@ def recorded_options(bundle: Bundle) -> TrainOptions:
     Raises:
         UsageError: the card records none, or options that this version does not know.
     """
-    return changed(TrainOptions(), _last_stage(bundle), str(bundle.path / CARD_FILE))
-
-
-def _last_stage(bundle: Bundle) -> dict[str, Any]:
+    where = str(bundle.path / CARD_FILE)
     try:
-        stage: dict[str, Any] = bundle.card["training"]["recipe"]["stages"][-1]
+        recorded = bundle.card["training"]["recipe"]["stages"][-1]
     except (KeyError, IndexError, TypeError):
-        raise UsageError(
-            f"{bundle.path / CARD_FILE}: records no recipe: train the model again to start from it"
-        ) from None
-    return stage
+        raise UsageError(f"{where}: records no recipe: train the model again to start from it") from None
+    return changed(TrainOptions(), recorded, where)
 
 
 def _pipeline(job: Job) -> str:
     members = {member.path: member for member in job.members}.values()
-    networks = [_last_stage(member)["network"] for member in members] or [job.options.network]
+    networks = [recorded_options(member).network for member in members] or [job.options.network]
     named = ["Whisper encoder" if network == "whisper" else "CNN" for network in networks]
     return f"{NAMES[job.options.features]} → {' + '.join(named)}"
 

@@ -200,7 +200,7 @@ def _train_stage(
 def _set_initial_weights(model: "keras.Model", job: Job, rows: NDArray[np.int64]) -> None:
     """Weights of the model to start from, or of Whisper's encoder; statistics of the training clips."""
     from ser_batch.training.networks import build, cnn, whisper_classifier, whisper_encoder
-    from ser_batch.training.statistics import band_deviation, pause_spectrum
+    from ser_batch.training.statistics import band_statistics, pause_spectrum
 
     if job.start:
         build.copy_weights(model, job.start.path / KERAS_FILE, output_too=job.start.labels == job.labels)
@@ -213,7 +213,7 @@ def _set_initial_weights(model: "keras.Model", job: Job, rows: NDArray[np.int64]
         inputs = features.network_input(job.table.log_mel(some), job.options.features)
         whisper_classifier.set_standards(model, inputs)
     else:
-        cnn.set_scale(model, band_deviation(job.table, rows, spectrum))
+        cnn.set_normaliser(model, *band_statistics(job.table, rows, spectrum))
 
 
 def _batches(job: Job, options: TrainOptions, rows: NDArray[np.int64]) -> Batches:

@@ -1,4 +1,4 @@
-"""Statistics of the training clips that a network keeps: spectrum of their pauses, deviation of the bands."""
+"""Statistics of the training clips that a network keeps: spectrum of their pauses, mean and deviation of the bands."""
 
 import numpy as np
 from keras import ops
@@ -35,8 +35,8 @@ def pause_spectrum(table: FeatureTable, rows: Ints) -> Array:
     return np.mean(spectra or [np.full(front_end.N_MELS, front_end.FLOOR_DB)], axis=0).astype(np.float32)
 
 
-def band_deviation(table: FeatureTable, rows: Ints, floor: Array) -> Array:
-    """Standard deviation of each mel band, `[128]` in dB, over the true frames of some clips.
+def band_statistics(table: FeatureTable, rows: Ints, floor: Array) -> tuple[Array, Array]:
+    """Mean and deviation of each mel band, `[128]` in dB, over the true frames of some clips.
 
     Args:
         table: the corpus.
@@ -53,4 +53,4 @@ def band_deviation(table: FeatureTable, rows: Ints, floor: Array) -> Array:
     total = counts.sum(axis=0)
     mean = (counts * level).sum(axis=0) / total
     variance = (counts * np.square(level - mean)).sum(axis=0) / total
-    return np.sqrt(variance + 1).astype(np.float32)
+    return mean.astype(np.float32), np.sqrt(variance + 1).astype(np.float32)

@@ -10,6 +10,8 @@ from ser_batch.audio.windows import load
 STILL = Strengths(
     crops=(),
     stretch=0,
+    time_warp=0,
+    shift=0,
     frequency_warp=0,
     equaliser_db=0,
     quieter_share=0,
@@ -42,7 +44,9 @@ def test_without_strength_nothing_changes(clips, rng):
 
 
 def test_everything_stays_in_range_and_the_padding_silent(clips, rng):
-    strong = Strengths(crops=(188,), stretch=0.3, frequency_warp=0.2, noise_share=1, snr_db=(-5, 5))
+    strong = Strengths(
+        crops=(188,), stretch=0.3, time_warp=20, frequency_warp=0.2, noise_share=1, snr_db=(-5, 5)
+    )
     given = clips.copy()
     for _ in range(20):
         changed, frames, _ = augment_spectrogram.augment(clips, FRAMES, rng, strong)
@@ -64,16 +68,17 @@ def test_one_seed_gives_one_result(clips):
 
 
 def test_a_crop_is_a_piece_of_the_clip(clips, rng):
-    cut, frames, positions = augment_spectrogram.warp(clips, FRAMES, rng, STILL, 100)
+    cut, frames, start = augment_spectrogram.crop(clips, FRAMES, rng, 100)
     np.testing.assert_array_equal(frames, np.minimum(FRAMES, 100))
-    for clip, piece, n, places in zip(clips, cut, frames, positions.astype(int), strict=True):
+    for clip, piece, n, begin in zip(clips, cut, frames, start, strict=True):
         assert piece.shape == (100, 128)
         assert piece.max() == 0
-        np.testing.assert_array_equal(places[:n], places[0] + np.arange(n))
         raised = piece[:n, 64] - piece[0, 64]
-        np.testing.assert_allclose(raised, clip[places[:n], 64] - clip[places[0], 64], atol=1e-3)
+        places = [
+            k for k in range(188 - 99) if np.allclose(clip[k : k + n, 64] - clip[k, 64], raised, atol=1e-3)
+        ]
+        assert places == [begin] or n == 1
         assert np.all(piece[n:] == -80)
-    assert (positions[:3, 0] > 0).any()
 
 
 def test_batches_are_cut_to_one_of_the_lengths(clips, rng):
@@ -112,29 +117,28 @@ def test_the_equaliser_colours_all_frames_alike(clips, rng):
 
 def test_a_slower_clip_is_longer(clips, rng):
     strengths = replace(STILL, stretch=0.25)
-    _, frames, _ = augment_spectrogram.warp(clips, FRAMES, rng, strengths, 188)
+    _, frames, _ = augment_spectrogram.warp(clips, FRAMES, rng, strengths)
     assert np.all(frames <= np.minimum(188, np.ceil(FRAMES / 0.75)))
     assert np.all(frames >= np.floor(FRAMES / 1.25))
     assert (frames != FRAMES).any()
 
 
-def test_a_crop_of_a_slower_clip_is_full(rng):
-    """The tempo changes before the crop: a long clip gives no padding."""
-    clip = rng.uniform(-60, 0, (200, 188, 128)).astype(np.float32)
-    strengths = replace(STILL, stretch=0.2)
-    cut, frames, positions = augment_spectrogram.warp(clip, np.full(200, 188), rng, strengths, 144)
-    assert np.all(frames == 144)
-    assert cut[:, -1].max(axis=1).min() > -80
-    rates = np.diff(positions[:, :2], axis=1)
-    assert 0.8 <= rates.min() < 0.85
-    assert 1.15 < rates.max() <= 1.2
+def test_a_shift_rolls_the_clip_within_itself(rng):
+    strengths = replace(STILL, shift=20)
+    clip = np.full((1, 188, 128), -80, np.float32)
+    clip[0, :100] = np.linspace(-50, 0, 100)[:, None]
+    rolled, frames, positions = augment_spectrogram.warp(clip, np.array([100]), rng, strengths)
+    assert frames == [100]
+    np.testing.assert_allclose(rolled[0, :100], clip[0, positions[0, :100].astype(int)], atol=1e-4)
+    np.testing.assert_allclose(np.sort(rolled[0, :100, 0]), clip[0, :100, 0], atol=1e-4)
+    assert abs(int(rolled[0, :, 0].argmax()) - 99) % 100 <= 20 or rolled[0, :, 0].argmax() < 20
 
 
 def test_a_frequency_warp_moves_a_tone_by_its_factor(rng):
     strengths = replace(STILL, frequency_warp=0.1)
     clip = np.full((64, 188, 128), -60, np.float32)
     clip[:, :, 70] = 0
-    warped, _, _ = augment_spectrogram.warp(clip, np.full(64, 188), rng, strengths, 188)
+    warped, _, _ = augment_spectrogram.warp(clip, np.full(64, 188), rng, strengths)
     centres = augment_spectrogram._band_centres()
     ratios = centres[warped[:, 50].argmax(axis=1)] / centres[70]
     assert 0.87 <= ratios.min() < 0.96
@@ -143,7 +147,7 @@ def test_a_frequency_warp_moves_a_tone_by_its_factor(rng):
 
 def test_a_silent_clip_stays_silent(rng):
     silence = np.full((2, 188, 128), -80, np.float32)
-    warped, _, _ = augment_spectrogram.warp(silence, np.array([188, 60]), rng, Strengths(), 188)
+    warped, _, _ = augment_spectrogram.warp(silence, np.array([188, 60]), rng, Strengths())
     assert np.all(warped == -80)
 
 
@@ -222,6 +226,6 @@ def test_speech_is_recognisable_after_a_gentle_change(samples, rng):
     if not found:
         pytest.skip("samples/ is empty")
     bands = features.log_mel(load(str(found[0]), 3.0))[None]
-    gentle = replace(STILL, stretch=0.01, frequency_warp=0.01)
-    changed, _, _ = augment_spectrogram.warp(bands, np.array([188]), rng, gentle, 188)
+    gentle = replace(STILL, stretch=0.01, time_warp=1, frequency_warp=0.01)
+    changed, _, _ = augment_spectrogram.warp(bands, np.array([188]), rng, gentle)
     assert np.corrcoef(changed.ravel(), bands.ravel())[0, 1] > 0.9

@@ -1,8 +1,8 @@
 """The CNN: MFCCs of a window, or its log-mel → logits of the emotions, in Keras 3 for any of its backends.
 
 All 128 MFCCs are an invertible rotation of the log-mel spectrogram: the network first inverts it, then convolves over
-time and frequency. A fixed noise floor is added to every clip, and the clip's own mean of each band is subtracted, so
-that room and microphone matter less. Frames of padding are recognised by their level and left out of every mean.
+time and frequency. A fixed noise floor is added to every clip, so that the room's own matters less. Frames of padding
+are recognised by their level and left out of every mean.
 """
 
 from typing import Any
@@ -18,7 +18,6 @@ from ser_batch.training.networks.layers import (
     BATCH_NORM_MOMENTUM,
     ActiveFrames,
     AttentiveStatistics,
-    dense,
     log_mel_of,
     noise_floor,
 )
@@ -53,38 +52,39 @@ def build(
     x = _convolve_time(x, sizes.temporal, 1)
     x = layers.Add()([x, _convolve_time(x, sizes.temporal, 3)])
     x = layers.Add(name="frames")([x, _convolve_time(x, sizes.temporal, 3, dilation=2)])
-    scores = dense(sizes.attention_heads)(dense(64, activation="tanh")(x))
+    scores = layers.Dense(sizes.attention_heads)(layers.Dense(64, activation="tanh")(x))
     x = AttentiveStatistics(name="pool", dtype="float32")(x, scores, active)
     x = BatchNorm(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.Dropout(sizes.dropout, name="clip")(x)
-    return keras.Model(inputs, dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
+    return keras.Model(inputs, layers.Dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
 
 
-def set_scale(model: keras.Model, deviation: NDArray[np.float32]) -> None:
-    """Set the deviation of each mel band, `[128]` in dB, by which the network divides."""
-    model.get_layer("normalise").set_weights([deviation])
+def set_normaliser(model: keras.Model, mean: NDArray[np.float32], deviation: NDArray[np.float32]) -> None:
+    """Set the mean and the deviation of each mel band, `[128]` in dB, of the training speakers."""
+    model.get_layer("normalise").set_weights([mean, deviation])
 
 
 @keras.saving.register_keras_serializable("ser_batch")
 class Normalise(layers.Layer):
-    """Log-mel without the colour of the recording, `[batch, frames, 128]` in and out; padding becomes 0.
+    """Log-mel as two channels, `[batch, frames, 128, 2]`; padding is 0 in both.
 
-    The clip's own mean of each band is subtracted, and the rest is divided by the band's deviation among the training
-    speakers. Source: B. Atal, "Effectiveness of Linear Prediction Characteristics of the Speech Wave", JASA 55, 1974.
+    The first is standardised by each band's mean and deviation among the training speakers; from the second the
+    clip's own mean of each band is subtracted, which removes the spectral colour of the recording.
     """
 
     def build(self, *shapes: Any) -> None:
-        """Create the weights for the deviations."""
+        """Create the weights for the statistics of the training speakers."""
+        self.mean = self.add_weight(shape=(N_MELS,), initializer="zeros", trainable=False, name="mean")
         self.deviation = self.add_weight(
             shape=(N_MELS,), initializer="ones", trainable=False, name="deviation"
         )
 
     def call(self, bands: Any, active: Any) -> Any:
-        """Average over the frames that `active` `[batch, frames, 1]` marks, subtract and divide."""
-        mean = ops.sum(bands * active, axis=1, keepdims=True) / (
-            ops.sum(active, axis=1, keepdims=True) + 1e-3
-        )
-        return (bands - mean) / self.deviation * active
+        """Standardise by the corpus and by the clip."""
+        own = ops.sum(bands * active, axis=1, keepdims=True) / (ops.sum(active, axis=1, keepdims=True) + 1e-3)
+        by_corpus = (bands - self.mean) / self.deviation * active
+        by_clip = (bands - own) / self.deviation * active
+        return ops.stack([by_corpus, by_clip], axis=-1)
 
 
 @keras.saving.register_keras_serializable("ser_batch")
@@ -99,14 +99,14 @@ class ActiveMean(layers.Layer):
 
 
 def _fold(x: Any) -> Any:
-    """Four frames and two bands become the channels of one cell, `[batch, n, 128]` to `[batch, n / 4, 64, 8]`.
+    """Channels of four frames and two bands become one cell's, `[batch, n, 128, 2]` to `[batch, n / 4, 64, 16]`.
 
-    A strided convolution of one channel has the same input, but takes ten times as long.
+    A strided convolution of two channels has the same input, but takes ten times as long.
     """
-    bands = x.shape[2] // 2
-    x = layers.Reshape((-1, TIME_STRIDE, bands, 2))(x)
+    bands, channels = x.shape[2] // 2, 2 * x.shape[3]
+    x = layers.Reshape((-1, TIME_STRIDE, bands, channels))(x)
     x = layers.Permute((1, 3, 2, 4))(x)
-    return layers.Reshape((-1, bands, TIME_STRIDE * 2))(x)
+    return layers.Reshape((-1, bands, TIME_STRIDE * channels))(x)
 
 
 def _convolve(x: Any, width: int, kernel: int | tuple[int, int], strides: int | tuple[int, int] = 1) -> Any:
@@ -132,6 +132,6 @@ def _convolve_time(x: Any, width: int, kernel: int, dilation: int = 1) -> Any:
 def _residual(x: Any, active: Any, width: int) -> Any:
     y = _convolve_linear(x, width, 3)
     gate = ActiveMean()(y, active)
-    gate = dense(max(8, width // 8), activation="relu")(gate)
-    gate = dense(width, activation="sigmoid")(gate)
+    gate = layers.Dense(max(8, width // 8), activation="relu")(gate)
+    gate = layers.Dense(width, activation="sigmoid")(gate)
     return layers.ReLU()(layers.Add()([x, layers.Multiply()([y, gate])]))
