@@ -208,13 +208,13 @@ def audits(corpora: list[Corpus], archive: str, n: int, numbers: Iterable[int]) 
             "share of other",
         )
         for name, estimate, value in zip(names, estimates, truth, strict=True):
-            covered.setdefault(name, []).append(estimate.low - 1e-9 <= value <= estimate.high + 1e-9)
+            covered.setdefault(name, []).append(bool(estimate.low - 1e-9 <= value <= estimate.high + 1e-9))
         shift, votes = equal_shift(corpus, archive), answers[drawn, :k]
         fitted = fit_choice(choose(p[drawn], votes, shift), p[drawn], votes, shift)
         true, *_ = figures(corpus, archive, corpus.of_clips(fitted.apply(corpus.probabilities)), rest)
         held_out = nested_cross_validated(p[drawn], votes, shift).argmax(axis=1)
         after = sample.estimate(joint_cells(answers[drawn], held_out), estimated)[0].cross_validated(FOLDS)
-        covered.setdefault("accuracy after calibration", []).append(after.low <= true <= after.high)
+        covered.setdefault("accuracy after calibration", []).append(bool(after.low <= true <= after.high))
     return covered
 
 
