@@ -1,7 +1,5 @@
 """Speech in a window by the voice detector, in steps of 64 ms: stored as the bits of an integer."""
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +10,10 @@ N_STEPS = N_FRAMES // STEP_FRAMES
 STEP_SECONDS = STEP_FRAMES * HOP / SAMPLE_RATE
 THRESHOLD = 0.7  # chosen by the sounds and the clips of docs/voice.md
 MIN_SPEECH_SECONDS = 0.25  # of a window that is given a label
+WINDOWS_AT_ONCE = 1_000  # of a long file; the steps of all would take more memory than all else
 SILENT = -1  # in place of the bits of a window that the detector was not asked about
+
+Seconds = NDArray[np.float64]
 
 
 def speech_bits(probabilities: NDArray[np.float32]) -> int:
@@ -53,18 +54,23 @@ def stretches(
     first, last = starts / sample_rate, ends / sample_rate
     borders = (last[:-1] + first[1:]) / 2
     low, high = np.concatenate([first[:1], borders]), np.concatenate([borders, last[-1:]])
-    begins = first[:, None] + np.arange(N_STEPS) * STEP_SECONDS
-    speech = np.maximum(bits, 0)[:, None] >> np.arange(N_STEPS) & 1
-    kept_begins = np.clip(begins, low[:, None], high[:, None])
-    kept_ends = np.clip(begins + STEP_SECONDS, low[:, None], high[:, None])
-    kept = (speech == 1) & (kept_ends > kept_begins)
-    return _joined(kept_begins[kept], kept_ends[kept])
+    steps = np.arange(N_STEPS)
+    found = []
+    for start in range(0, max(len(bits), 1), WINDOWS_AT_ONCE):
+        some = slice(start, start + WINDOWS_AT_ONCE)
+        begins = first[some, None] + steps * STEP_SECONDS
+        speech = np.maximum(bits[some], 0)[:, None] >> steps & 1
+        kept_begins = np.clip(begins, low[some, None], high[some, None])
+        kept_ends = np.clip(begins + STEP_SECONDS, low[some, None], high[some, None])
+        kept = (speech == 1) & (kept_ends > kept_begins)
+        found.append(_joined(kept_begins[kept], kept_ends[kept]))
+    joined = _joined(*(np.concatenate(times) for times in zip(*found, strict=True)))
+    return [(round(begin, 6), round(end, 6)) for begin, end in np.column_stack(joined).tolist()]
 
 
-def _joined(begins: NDArray[np.float64], ends: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Neighbours as one, in whole microseconds."""
+def _joined(begins: Seconds, ends: Seconds) -> tuple[Seconds, Seconds]:
+    """Neighbouring steps or stretches as one."""
     if not len(begins):
-        return []
-    apart = np.flatnonzero(begins[1:] - ends[:-1] > 1.5 * STEP_SECONDS) + 1
-    bounds = [0, *apart.tolist(), len(begins)]
-    return [(round(float(begins[a]), 6), round(float(ends[b - 1]), 6)) for a, b in pairwise(bounds)]
+        return begins, ends
+    apart = begins[1:] - ends[:-1] > 1.5 * STEP_SECONDS
+    return begins[np.append(True, apart)], ends[np.append(apart, True)]

@@ -11,6 +11,7 @@ from ser_batch.audio.voice import (
     N_STEPS,
     SILENT,
     STEP_SECONDS,
+    WINDOWS_AT_ONCE,
     frames_wanted,
     speech_bits,
     speech_frames,
@@ -82,3 +83,14 @@ def test_stretches_are_sorted_apart_and_within_the_file(bits, rate):
     edges = [edge for stretch in found for edge in stretch]
     assert edges == sorted(set(edges))
     assert all(0 <= edge <= ends[-1] / rate for edge in edges)
+
+
+def test_a_long_file_has_the_stretches_of_its_parts():
+    """More windows than are computed at once: a stretch goes on across the border."""
+    n = WINDOWS_AT_ONCE + 5
+    starts = np.arange(n) * 24_000
+    bits = np.full(n, 2**N_STEPS - 1)
+    assert stretches(16_000, starts, starts + 48_000, bits) == [(0.0, 1.5 * (n - 1) + 3)]
+    bits[[3, WINDOWS_AT_ONCE - 1]] = 0
+    found = stretches(16_000, starts, starts + 48_000, bits)
+    assert [begin for begin, _ in found] == [0.0, 4 * 1.5 + 0.75, WINDOWS_AT_ONCE * 1.5 + 0.75]
