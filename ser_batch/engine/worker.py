@@ -29,7 +29,7 @@ from ser_batch.stretches import split, with_file
 RETRY_SECONDS = (0.0, 0.5, 2.0)  # pauses before a failed read is repeated: a network file system may recover
 PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
-MAX_WINDOWS = 500_000  # of one file: the parent takes 0.8 kB for each
+MAX_WINDOWS = 500_000  # of one file: the parent takes 1 kB for each
 
 
 class ChangedError(SerBatchError):
