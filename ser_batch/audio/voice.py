@@ -1,4 +1,4 @@
-"""Speech in a window by the voice detector, in steps of 64 ms: stored as the bits of an integer."""
+"""Speech by the voice detector: in a window the bits of an integer, one for 64 ms; in a file stretches in seconds."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ N_STEPS = N_FRAMES // STEP_FRAMES
 STEP_SECONDS = STEP_FRAMES * HOP / SAMPLE_RATE
 THRESHOLD = 0.7  # chosen by the sounds and the clips of docs/voice.md
 MIN_SPEECH_SECONDS = 0.25  # of a window that is given a label
-WINDOWS_AT_ONCE = 1_000  # of a long file; the steps of all would take more memory than all else
+WINDOWS_AT_ONCE = 1_000  # of a long file: the steps of all its windows together would take too much memory
 SILENT = -1  # in place of the bits of a window that the detector was not asked about
 
 Seconds = NDArray[np.float64]
@@ -69,7 +69,7 @@ def stretches(
 
 
 def _joined(begins: Seconds, ends: Seconds) -> tuple[Seconds, Seconds]:
-    """Neighbouring steps or stretches as one."""
+    """Join neighbouring steps or stretches, given and returned by their begins and ends in seconds."""
     if not len(begins):
         return begins, ends
     apart = begins[1:] - ends[:-1] > 1.5 * STEP_SECONDS
