@@ -9,6 +9,7 @@ from keras import layers
 from ser_batch.audio.front_end import N_FRAMES
 from ser_batch.errors import SerBatchError
 from ser_batch.training.networks import cnn, whisper_classifier
+from ser_batch.training.networks.layers import dense
 from ser_batch.training.options import TrainOptions
 
 HEAD = whisper_classifier.HEAD
@@ -88,6 +89,6 @@ def for_training(model: keras.Model, distilled: Mapping[str, int] | None = None)
     outputs = {"logits": model.output} | {head.name: head.output for head in heads}
     if distilled and any(layer.name == "frames" for layer in model.layers):
         for name, width in distilled.items():
-            predict = layers.Dense(width, dtype="float32", name=f"distil_{name}")
+            predict = dense(width, dtype="float32", name=f"distil_{name}")
             outputs[name] = predict(model.get_layer(name).output)
     return keras.Model(model.input, outputs)

@@ -18,6 +18,7 @@ from ser_batch.training.networks.layers import (
     BATCH_NORM_MOMENTUM,
     ActiveFrames,
     AttentiveStatistics,
+    dense,
     log_mel_of,
     noise_floor,
 )
@@ -52,11 +53,11 @@ def build(
     x = _convolve_time(x, sizes.temporal, 1)
     x = layers.Add()([x, _convolve_time(x, sizes.temporal, 3)])
     x = layers.Add(name="frames")([x, _convolve_time(x, sizes.temporal, 3, dilation=2)])
-    scores = layers.Dense(sizes.attention_heads)(layers.Dense(64, activation="tanh")(x))
+    scores = dense(sizes.attention_heads)(dense(64, activation="tanh")(x))
     x = AttentiveStatistics(name="pool", dtype="float32")(x, scores, active)
     x = BatchNorm(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.Dropout(sizes.dropout, name="clip")(x)
-    return keras.Model(inputs, layers.Dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
+    return keras.Model(inputs, dense(n_classes, dtype="float32", name="logits")(x), name="ser_batch")
 
 
 def set_normaliser(model: keras.Model, mean: NDArray[np.float32], deviation: NDArray[np.float32]) -> None:
@@ -132,6 +133,6 @@ def _convolve_time(x: Any, width: int, kernel: int, dilation: int = 1) -> Any:
 def _residual(x: Any, active: Any, width: int) -> Any:
     y = _convolve_linear(x, width, 3)
     gate = ActiveMean()(y, active)
-    gate = layers.Dense(max(8, width // 8), activation="relu")(gate)
-    gate = layers.Dense(width, activation="sigmoid")(gate)
+    gate = dense(max(8, width // 8), activation="relu")(gate)
+    gate = dense(width, activation="sigmoid")(gate)
     return layers.ReLU()(layers.Add()([x, layers.Multiply()([y, gate])]))

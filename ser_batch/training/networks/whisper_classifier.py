@@ -19,6 +19,7 @@ from ser_batch.training.networks.layers import (
     BATCH_NORM_MOMENTUM,
     ActiveFrames,
     AttentiveStatistics,
+    dense,
     log_mel_of,
     noise_floor,
 )
@@ -54,7 +55,7 @@ def build(
     clips = [_pool(x, active, sizes, "clip" if i == 0 else f"clip_{i}") for i in range(sizes.heads)]
     names = ["logits"] if sizes.heads == 1 else [f"{HEAD}{i}" for i in range(sizes.heads)]
     logits = [
-        _dense(n_classes, dtype="float32", name=name)(clip) for name, clip in zip(names, clips, strict=True)
+        dense(n_classes, dtype="float32", name=name)(clip) for name, clip in zip(names, clips, strict=True)
     ]
     mean = layers.Average(name="logits")(logits) if sizes.heads > 1 else logits[0]
     return keras.Model(inputs, mean, name="ser_batch")
@@ -63,19 +64,13 @@ def build(
 def _pool(x: Any, active: Any, sizes: ClassifierSizes, name: str) -> Any:
     """One vector for each clip, `[batch, hidden]`, from its frames."""
     x = layers.Dropout(sizes.frame_dropout)(x)
-    x = _dense(sizes.width, activation=whisper_encoder.gelu)(x)
-    scores = _dense(sizes.attention_heads)(x)
+    x = dense(sizes.width, activation=whisper_encoder.gelu)(x)
+    scores = dense(sizes.attention_heads)(x)
     x = AttentiveStatistics(dtype="float32")(x, scores, active)
     x = BatchNorm(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.Dropout(sizes.dropout)(x)
-    x = _dense(sizes.hidden, activation="relu")(x)
+    x = dense(sizes.hidden, activation="relu")(x)
     return layers.Dropout(sizes.dropout, name=name)(x)
-
-
-def _dense(units: int, **options: Any) -> layers.Dense:
-    """A dense layer with small initial weights, as in PyTorch: Glorot's would disturb the pretrained encoder."""
-    small = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-    return layers.Dense(units, kernel_initializer=small, **options)
 
 
 def set_standards(model: keras.Model, features: NDArray[np.float32]) -> None:

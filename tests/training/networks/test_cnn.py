@@ -54,6 +54,12 @@ def test_attentive_statistics_equal_their_definition(rng):
         np.testing.assert_allclose(pooled[clip], np.concatenate(expected), rtol=1e-3)
 
 
+def test_dense_layers_begin_with_the_variance_of_pytorch():
+    layer = layers.dense(200)
+    layer.build((None, 300))
+    assert np.var(layer.get_weights()[0]) == pytest.approx(1 / 900, rel=0.05)
+
+
 def test_distillation_adds_layers_that_the_network_itself_does_not_have(tiny):
     before = len(tiny.weights)
     training = for_training(tiny, {"frames": 7, "clip": 3})
