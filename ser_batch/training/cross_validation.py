@@ -14,7 +14,7 @@ from ser_batch.evaluation.evaluate import Evaluation, logits_of
 from ser_batch.model.bundle import CARD_FILE, load_bundle
 from ser_batch.model.runtime import Network, softmax
 from ser_batch.training.averaging import FOLDS, check_unseen, of_fold
-from ser_batch.training.fitting import CrossValidation, fit_one
+from ser_batch.training.fitting import CrossValidation, calibration_logits, fit_one
 from ser_batch.training.job import Job
 from ser_batch.training.splits import folds_of, split_fold
 
@@ -27,9 +27,10 @@ def cross_validate(job: Job, out: Path) -> CrossValidation:
     A job that starts from a cross-validated model starts each fold from that model's network of the same fold.
 
     The final network's temperature is fitted on all clips, each with the logits of the network that did not train on
-    it. The calibration error of a fold is measured with the temperature of the other folds, as for new speakers.
+    it: on a view of each clip in another room, where the job has views. The calibration error of a fold is measured on
+    its clips with the temperature of the other folds, as for new speakers.
     """
-    evaluations, logits, actual = {}, {}, {}
+    evaluations, logits, to_calibrate, actual = {}, {}, {}, {}
     logits_of_all = np.zeros((len(job.table), len(job.labels)), np.float32)
     for fold, test in folds_of(job.table, job.hold_out, job.seed).items():
         parts = split_fold(job.table, test, job.hold_out, job.seed)
@@ -40,18 +41,20 @@ def cross_validate(job: Job, out: Path) -> CrossValidation:
         network = Network(bundle.network_path)
         evaluations[fold] = bundle.card["evaluation"]
         logits[fold], actual[fold] = logits_of(network, job.table.select(test)), job.classes[test]
+        to_calibrate[fold] = calibration_logits(job, network, test) if job.views else logits[fold]
         logits_of_all[test] = logits[fold]
     by_fold = {fold: {figure: each[figure] for figure in FIGURES} for fold, each in evaluations.items()}
     probabilities = {}
     for fold, figures in by_fold.items():
         others = [other for other in by_fold if other != fold]
-        temperature = _temperature(logits, actual, others)
+        temperature = _temperature(to_calibrate, actual, others)
         probabilities[fold] = softmax(logits[fold], temperature)
         figures["temperature"] = temperature
         figures["ece"] = metrics.expected_calibration_error(probabilities[fold], actual[fold])
     overall = over_folds(list(by_fold.values()))
     figures = {
-        "temperature": _temperature(logits, actual, list(by_fold)),
+        "temperature": _temperature(to_calibrate, actual, list(by_fold)),
+        "calibrated_on": "views" if job.views else "clips",
         "folds": by_fold,
         "mean": {figure: overall[figure]["mean"] for figure in FIGURES},
         "sd": {figure: overall[figure]["sd"] for figure in FIGURES},

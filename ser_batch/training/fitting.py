@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -74,8 +75,8 @@ def fit_one(
     if cross_validation:
         temperature = cross_validation.figures["temperature"]
     elif parts["validation"].any():
-        validation_logits = logits_of(network, table.select(parts["validation"]))
-        temperature = calibration.fit_temperature(validation_logits, job.classes[parts["validation"]])
+        logits = calibration_logits(job, network, parts["validation"])
+        temperature = calibration.fit_temperature(logits, job.classes[parts["validation"]])
     measured = next(part for part in ("test", "validation", "train") if parts[part].any())
     noises = job.test_noises if measured == "test" else ()
     if cross_validation:
@@ -102,6 +103,19 @@ def fit_one(
     for checkpoint in out.glob(CHECKPOINTS):
         checkpoint.unlink()
     return load_bundle(out)
+
+
+def calibration_logits(job: Job, network: Network, held_out: Mask) -> Array:
+    """Logits of held-out clips for the fit of the temperature: of one view of each, where the job has views.
+
+    Recordings of users differ from the training clips as views do. A temperature that fits clean clips of the same
+    corpus would make the network too confident there.
+    """
+    table = job.table.select(held_out)
+    if job.views:
+        levels, frames = job.views.draw(np.flatnonzero(held_out), np.random.default_rng(job.seed))
+        table = replace(table, levels=levels, frames=frames)
+    return logits_of(network, table)
 
 
 def _rooms(job: Job, network: Network, temperature: float) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ def fit(job: Job, out: str | PathLike[str], resume: bool = False) -> Bundle:
 def _with_views(job: Job, out: Path) -> Job:
     """The job with the views that its options ask for, computed into the output folder if it has none."""
     n_views = max(options.rooms.views for options in job.stages)
-    if not n_views or job.views or job.members:
+    if not n_views or job.views:
         return job
     if not job.table.paths:
         raise UsageError(

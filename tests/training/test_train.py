@@ -256,6 +256,7 @@ def test_cross_validation_leaves_a_bundle_for_each_fold(table, tmp_path, quick):
     )
     crossed = bundle.card["cross_validation"]
     assert list(crossed["folds"]) == ["1", "2", "3"]
+    assert crossed["calibrated_on"] == "clips"
     for fold in crossed["folds"]:
         card = json.loads((bundle.path / "folds" / fold / "card.json").read_text())
         held_out = set(table.where("fold", fold).speakers)
