@@ -153,10 +153,17 @@ def _sources(job: Job) -> list[Bundle]:
 
 
 def _attribution(job: Job) -> str:
-    corpora = [ATTRIBUTION.get(corpus, "") for corpus in job.table.corpus.split(" + ")]
-    before = [source.card["training"]["attribution"] for source in _sources(job)]
-    encoder = [WHISPER] if job.encoder else []
-    return " ".join(filter(None, dict.fromkeys([*corpora, *before, *encoder])))
+    """Who made the corpora and the networks that the new one comes from, each named once."""
+    credits = [ATTRIBUTION.get(corpus, "") for corpus in job.table.corpus.split(" + ")]
+    credits += [WHISPER] if job.encoder else []
+    for source in _sources(job):
+        rest = source.card["training"]["attribution"]
+        for known in (*ATTRIBUTION.values(), WHISPER):
+            if known in rest:
+                credits.append(known)
+                rest = rest.replace(known, "")
+        credits.append(rest.strip())
+    return " ".join(filter(None, dict.fromkeys(credits)))
 
 
 def _described(part: str, job: Job, speakers: dict[str, list[str]]) -> str:

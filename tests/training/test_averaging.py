@@ -7,8 +7,10 @@ pytest.importorskip("keras")
 from ser_batch.errors import SerBatchError, UsageError
 from ser_batch.model.bundle import load_bundle
 from ser_batch.model.runtime import Network, softmax
+from ser_batch.training.card import ATTRIBUTION
 from ser_batch.training.job import Job
 from ser_batch.training.options import HoldOut
+from ser_batch.training.teacher import WHISPER
 from ser_batch.training.train import fit
 
 
@@ -31,6 +33,24 @@ def test_probabilities_are_the_mean_of_those_of_the_members(bundle, table, quick
     clips = table.log_mel(np.arange(5))
     means = np.mean([probabilities(each, clips) for each in members], axis=0)
     np.testing.assert_allclose(probabilities(both, clips, 1), means, atol=1e-3)
+
+
+def test_each_corpus_and_network_is_credited_once(bundle, table, quick, tmp_path):
+    def credited(*credits):
+        training = {**bundle.card["training"], "attribution": " ".join(credits)}
+        return replace(bundle, card={**bundle.card, "training": training})
+
+    cremad, emodb = ATTRIBUTION["CREMA-D"], ATTRIBUTION["EMO-DB"]
+    members = [
+        credited(cremad, emodb, WHISPER),
+        credited(cremad, emodb),
+        credited("A corpus of 2030.", cremad),
+    ]
+    mean = fit(Job(table, (quick,), members=members, quiet=True), tmp_path / "mean")
+    expected = {cremad, emodb, WHISPER, "A corpus of 2030."}
+    attribution = mean.card["training"]["attribution"]
+    assert all(attribution.count(credit) == 1 for credit in expected)
+    assert len(attribution) == len(" ".join(expected))
 
 
 def test_members_must_fit_each_other(bundle, table, quick, tmp_path):
