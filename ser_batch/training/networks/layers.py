@@ -92,7 +92,7 @@ class NoiseFloor(layers.Layer):
 
 
 def dense(units: int, **options: Any) -> layers.Dense:
-    """A dense layer with the initial weights of PyTorch, half as large as Keras's.
+    """A dense layer with the initial weights of PyTorch, about half as large as Keras's.
 
     With Keras's, the predictions of a teacher's frames are worse than a constant for four epochs, and a pretrained
     encoder is damaged.
