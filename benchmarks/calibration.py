@@ -150,7 +150,7 @@ def equal_shift(corpus: Corpus, archive: str, expected: Floats | None = None) ->
 
 def ways(corpus: Corpus, archive: str, shift: Floats, labelled: Ints) -> Iterator[tuple[str, Any]]:
     """The maps that are compared, for labelled clips; the last is what `ser-batch calibrate` does."""
-    from ser_batch.evaluation.adaptation import Choice, LogitMap, choose, fit_choice
+    from ser_batch.evaluation.adaptation import LogitMap, choose_penalty, fit_map
 
     none = np.zeros(len(corpus.labels))
     known = corpus.of_clips(corpus.probabilities)[labelled]
@@ -161,9 +161,11 @@ def ways(corpus: Corpus, archive: str, shift: Floats, labelled: Ints) -> Iterato
         "`--adapt --expect` the true shares",
         LogitMap(1.0, equal_shift(corpus, archive, corpus.shares(archive))),
     )
-    yield "labels alone (penalty 3)", fit_choice(Choice(False, 3.0), known, votes, shift)
-    yield "adapted and labels (penalty 3)", fit_choice(Choice(True, 3.0), known, votes, shift)
-    yield "`calibrate`", fit_choice(choose(known, votes, shift), known, votes, shift)
+    yield "labels alone (penalty 3)", fit_map(known, votes, 3.0)
+    adapted = LogitMap(1.0, shift).apply(known)
+    after = fit_map(adapted, votes, 3.0)
+    yield "adapted and labels (penalty 3)", LogitMap(after.factor, after.factor * shift + after.offsets)
+    yield "`calibrate`", fit_map(known, votes, choose_penalty(known, votes))
 
 
 def gains(corpora: list[Corpus], repetitions: int) -> list[dict[str, Any]]:
@@ -186,7 +188,7 @@ def gains(corpora: list[Corpus], repetitions: int) -> list[dict[str, Any]]:
 
 def audits(corpora: list[Corpus], archive: str, n: int, numbers: Iterable[int]) -> dict[str, list[bool]]:
     """Whether the interval of each estimate covers the truth, for audits of archives from all corpora in turn."""
-    from ser_batch.evaluation.adaptation import FOLDS, choose, fit_choice, nested_cross_validated
+    from ser_batch.evaluation.adaptation import FOLDS, choose_penalty, fit_map, nested_cross_validated
     from ser_batch.evaluation.audit_estimates import Sample, joint_cells
     from ser_batch.evaluation.audit_estimates import figures as estimated
 
@@ -209,10 +211,10 @@ def audits(corpora: list[Corpus], archive: str, n: int, numbers: Iterable[int]) 
         )
         for name, estimate, value in zip(names, estimates, truth, strict=True):
             covered.setdefault(name, []).append(bool(estimate.low - 1e-9 <= value <= estimate.high + 1e-9))
-        shift, votes = equal_shift(corpus, archive), answers[drawn, :k]
-        fitted = fit_choice(choose(p[drawn], votes, shift), p[drawn], votes, shift)
+        votes = answers[drawn, :k]
+        fitted = fit_map(p[drawn], votes, choose_penalty(p[drawn], votes))
         true, *_ = figures(corpus, archive, corpus.of_clips(fitted.apply(corpus.probabilities)), rest)
-        held_out = nested_cross_validated(p[drawn], votes, shift).argmax(axis=1)
+        held_out = nested_cross_validated(p[drawn], votes).argmax(axis=1)
         after = sample.estimate(joint_cells(answers[drawn], held_out), estimated)[0].cross_validated(FOLDS)
         covered.setdefault("accuracy after calibration", []).append(bool(after.low <= true <= after.high))
     return covered

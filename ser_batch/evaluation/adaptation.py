@@ -31,10 +31,6 @@ class LogitMap:
         adapted = softmax(self.factor * log_probabilities(probabilities) + self.offsets, 1.0)
         return np.where(probabilities.sum(axis=1, keepdims=True) > 0, adapted, 0.0)
 
-    def after(self, offsets: Floats) -> "LogitMap":
-        """Return the map that equals adding `offsets` first and then applying this one."""
-        return LogitMap(self.factor, np.round(self.factor * offsets + self.offsets, 6))
-
 
 def log_probabilities(probabilities: Floats) -> Floats:
     """Logits up to a constant a row: the logarithm of stored probabilities, with `FLOOR` in place of 0."""
@@ -108,52 +104,32 @@ def fit_map(probabilities: Floats, votes: Floats, penalty: float) -> LogitMap:
     return LogitMap(float(np.round(found[0], 6)), np.round(found[1:], 6))
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How a map is fitted: whether to logits that have been shifted to equal shares, and the penalty."""
-
-    shifted: bool
-    penalty: float
-
-
-CHOICES = tuple(Choice(shifted, penalty) for shifted in (False, True) for penalty in PENALTIES)
-
-
-def fit_choice(choice: Choice, probabilities: Floats, votes: Floats, shift: Floats) -> LogitMap:
-    """Fit a map as a choice says; `shift` are the offsets for equal shares in the whole archive."""
-    if not choice.shifted:
-        return fit_map(probabilities, votes, choice.penalty)
-    return fit_map(LogitMap(1.0, shift).apply(probabilities), votes, choice.penalty).after(shift)
-
-
-def cross_validated(choice: Choice, probabilities: Floats, votes: Floats, shift: Floats) -> Floats:
+def cross_validated(penalty: float, probabilities: Floats, votes: Floats) -> Floats:
     """Probabilities `[n, classes]` of each item from a map that was fitted to the items of other folds."""
     adapted = np.empty_like(probabilities)
     for held in _folds(len(votes)):
-        fitted = fit_choice(choice, probabilities[~held], votes[~held], shift)
+        fitted = fit_map(probabilities[~held], votes[~held], penalty)
         adapted[held] = fitted.apply(probabilities[held])
     return adapted
 
 
-def choose(probabilities: Floats, votes: Floats, shift: Floats) -> Choice:
-    """The choice with the highest accuracy in cross-validation; of equal ones the likeliest."""
+def choose_penalty(probabilities: Floats, votes: Floats) -> float:
+    """The penalty with the highest accuracy in cross-validation; of equal ones the likeliest."""
 
-    def merit(choice: Choice) -> tuple[float, float]:
-        adapted = cross_validated(choice, probabilities, votes, shift)
+    def merit(penalty: float) -> tuple[float, float]:
+        adapted = cross_validated(penalty, probabilities, votes)
         hits = votes[np.arange(len(votes)), adapted.argmax(axis=1)].mean()
         return round(float(hits), 9), float((votes * np.log(np.maximum(adapted, FLOOR))).sum())
 
-    return max(CHOICES, key=merit)
+    return max(PENALTIES, key=merit)
 
 
-def nested_cross_validated(probabilities: Floats, votes: Floats, shift: Floats) -> Floats:
-    """As `cross_validated`, with the choice made anew within each fold: what choosing gains is not counted twice."""
+def nested_cross_validated(probabilities: Floats, votes: Floats) -> Floats:
+    """As `cross_validated`, with the penalty chosen anew within each fold: what choosing gains is not counted twice."""
     adapted = np.empty_like(probabilities)
     for held in _folds(len(votes)):
-        choice = choose(probabilities[~held], votes[~held], shift)
-        adapted[held] = fit_choice(choice, probabilities[~held], votes[~held], shift).apply(
-            probabilities[held]
-        )
+        penalty = choose_penalty(probabilities[~held], votes[~held])
+        adapted[held] = fit_map(probabilities[~held], votes[~held], penalty).apply(probabilities[held])
     return adapted
 
 

@@ -10,12 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_batch.errors import SerBatchError
-from ser_batch.evaluation.adaptation import (
-    FOLDS,
-    choose,
-    fit_choice,
-    nested_cross_validated,
-)
+from ser_batch.evaluation.adaptation import FOLDS, choose_penalty, fit_map, nested_cross_validated
 from ser_batch.evaluation.audit_estimates import Estimate, Sample, agreement, figures, joint_cells
 from ser_batch.output.replace import Replacement
 from ser_batch.output.report.page import write_report
@@ -23,8 +18,6 @@ from ser_batch.runs import run_json
 from ser_batch.runs.adapting import (
     CALIBRATION_FILE,
     CALIBRATION_VERSION,
-    LEAST_SEGMENTS,
-    SegmentSample,
     adapted_results,
     calibration_in_use,
 )
@@ -61,7 +54,7 @@ def calibrate_run(folder: Path, paths: Iterable[Path], output: Path | None = Non
         "model": model["name"],
         "model_sha256": model["sha256"],
         "labels": run.labels,
-        **calibration_of(listened, equal_shares(run), run.labels),
+        **calibration_of(listened, run.labels),
     }
     with folder_errors(output.parent if output else folder):
         _save(output or folder / CALIBRATION_FILE, document)
@@ -85,21 +78,11 @@ def undo(folder: Path) -> None:
         rewrite(run)
 
 
-def equal_shares(run: FinishedRun) -> NDArray[np.float64]:
-    """The offsets that make all labels equally frequent in a run; 0 if it is too small to tell."""
-    sample = SegmentSample()
-    for _, outcome in run.results():
-        sample.add(outcome)
-    k = len(run.labels)
-    return sample.offsets(np.full(k, 1 / k)) if sample.segments >= LEAST_SEGMENTS else np.zeros(k)
-
-
-def calibration_of(listened: Listened, shift: NDArray[np.float64], labels: Sequence[str]) -> dict[str, Any]:
+def calibration_of(listened: Listened, labels: Sequence[str]) -> dict[str, Any]:
     """Fit a calibration, and estimate what the labels are worth before and after it.
 
     Args:
         listened: the answers.
-        shift: offsets for equal shares in the whole archive.
         labels: of the model.
 
     Raises:
@@ -114,16 +97,15 @@ def calibration_of(listened: Listened, shift: NDArray[np.float64], labels: Seque
     votes = listened.votes[emotions, :k]
     votes = votes / votes.sum(axis=1, keepdims=True)
     known = listened.probabilities[emotions]
-    choice = choose(known, votes, shift)
-    fitted = fit_choice(choice, known, votes, shift)
+    penalty = choose_penalty(known, votes)
+    fitted = fit_map(known, votes, penalty)
     after = fitted.apply(listened.probabilities)
-    after[emotions] = nested_cross_validated(known, votes, shift)
+    after[emotions] = nested_cross_validated(known, votes)
     sample = Sample(listened.stratum, listened.archive)
     return {
         "factor": fitted.factor,
         "offsets": dict(zip(labels, fitted.offsets.tolist(), strict=True)),
-        "penalty": choice.penalty,
-        "shifted_to_equal_shares": choice.shifted,
+        "penalty": penalty,
         "level": listened.level,
         "listened": len(listened.votes),
         "with_emotion": int(emotions.sum()),

@@ -4,9 +4,8 @@ import pytest
 from ser_batch.evaluation.adaptation import (
     ABSENT,
     LogitMap,
-    choose,
+    choose_penalty,
     cross_validated,
-    fit_choice,
     fit_map,
     nested_cross_validated,
     offsets_for,
@@ -52,12 +51,6 @@ def test_rows_without_a_label_stay_so():
     assert adapted[[0, 1, 3, 4, 5]].sum(1) == pytest.approx(1)
 
 
-def test_two_maps_as_one():
-    p, _ = probabilities(60)
-    shift, last = np.array([1.0, -1, 0, 2, 0, 0]), LogitMap(0.7, np.arange(6.0))
-    assert last.after(shift).apply(p) == pytest.approx(last.apply(LogitMap(1.0, shift).apply(p)), abs=1e-3)
-
-
 def test_a_strong_penalty_changes_nothing_and_a_weak_one_finds_the_offsets():
     p, actual = probabilities(6_000)
     votes = np.eye(6)[actual]
@@ -74,11 +67,8 @@ def test_cross_validation_holds_items_out():
     noise = np.eye(6)[
         np.random.default_rng(0).permutation(actual)
     ]  # labels that mean nothing cannot be learnt
-    choice = choose(p, noise, np.zeros(6))
-    for adapted in (
-        cross_validated(choice, p, noise, np.zeros(6)),
-        nested_cross_validated(p, noise, np.zeros(6)),
-    ):
+    penalty = choose_penalty(p, noise)
+    for adapted in (cross_validated(penalty, p, noise), nested_cross_validated(p, noise)):
         assert (noise[np.arange(60), adapted.argmax(1)]).mean() < 0.35
         assert adapted.sum(1) == pytest.approx(1)
 
@@ -86,7 +76,6 @@ def test_cross_validation_holds_items_out():
 def test_calibration_is_the_same_each_time():
     p, actual = probabilities(40)
     votes = np.eye(6)[actual]
-    shift = offsets_for(p, np.ones(40), EQUAL)
-    one, other = (fit_choice(choose(p, votes, shift), p, votes, shift) for _ in range(2))
+    one, other = (fit_map(p, votes, choose_penalty(p, votes)) for _ in range(2))
     assert one.factor == other.factor
     assert one.offsets.tolist() == other.offsets.tolist()
