@@ -1,4 +1,4 @@
-"""Speech by the voice detector: in a window the bits of an integer, one for 64 ms; in a file stretches in seconds."""
+"""Speech found by the voice detector: one bit for each 64 ms of a window, and stretches in seconds for a file."""
 
 import numpy as np
 from numpy.typing import NDArray

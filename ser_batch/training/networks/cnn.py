@@ -1,4 +1,4 @@
-"""The CNN: MFCCs of a window, or its log-mel → logits of the emotions, in Keras 3 for any of its backends.
+"""The CNN, in Keras 3 for any backend: from the MFCCs or the log-mel of a window to logits of the emotions.
 
 All 128 MFCCs are an invertible rotation of the log-mel spectrogram: the network first inverts it, then convolves over
 time and frequency. A fixed noise floor is added to every clip, so that the room's own matters less. Frames of padding

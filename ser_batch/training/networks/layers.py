@@ -1,4 +1,4 @@
-"""Layers that both networks share: inverse DCT, noise floor, active frames, attentive statistics."""
+"""Layers that both networks share: inverse DCT, noise floor, active frames, attentive statistics, dense layer."""
 
 from typing import Any
 
